@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from accessibility.errors import InputError, OutputError
-from accessibility.tiles.measuring import measure_tile
+from accessibility.tiles.cutting import open_cut
+from accessibility.tiles.measuring import Tile, measure_tile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from accessibility.tiles.measuring import Asked, Tile
+    from accessibility.tiles.measuring import Asked
 
 _LEAST_ROWS = 1_000  # a tile of so few people that does not fit a worker never will
 _ANSWER_S = "30s"
@@ -97,7 +99,12 @@ def measure_tiles(
 
     distributed: Any = given  # which has no types
     with _client(workers) as client:
-        of: dict[Any, Tile] = {client.submit(measure_tile, tile, asked, pure=False): tile for tile in tiles}
+
+        def submit(tile: Tile) -> Any:  # without its cut: a country's names, once for each tile, take gigabytes
+            rows = {"first": tile.first, "last": tile.last, "folder": tile.folder}
+            return client.submit(_measure_there, measure_tile, tile.cut.folder, rows, asked, pure=False)
+
+        of: dict[Any, Tile] = {submit(tile): tile for tile in tiles}
         waiting: Any = distributed.as_completed(of, loop=client.loop)
         for future in waiting:
             tile = of.pop(future)
@@ -105,12 +112,16 @@ def measure_tiles(
             if error is None:
                 told(tile)
             elif isinstance(error, distributed.KilledWorker) and tile.last - tile.first > _LEAST_ROWS:
-                again = {client.submit(measure_tile, half, asked, pure=False): half for half in tile.halves()}
+                again = {submit(half): half for half in tile.halves()}
                 of |= again
                 waiting.update(again)
             else:
                 failed[tile] = _reason(error, client)
     return failed
+
+
+def _measure_there(measure: Callable[[Tile, Asked], object], cut: Path, tile: Mapping[str, Any], asked: Asked) -> None:
+    measure(Tile(cut=open_cut(cut), **tile), asked)
 
 
 def _error_of(future: Any) -> BaseException | None:

@@ -105,10 +105,6 @@ class Cut:
         """The coordinate system of everything."""
         return read_crs(self.crs, "cut")
 
-    def __reduce__(self) -> tuple[Callable[[Path], Cut], tuple[Path]]:
-        """Go to another process by name: the names of a country's districts, once for each tile, take gigabytes."""
-        return open_cut, (self.folder,)
-
 
 def cut_once(load: Loading, inputs: Mapping[str, Path], path: Path, step: Callable[[str], None]) -> Cut:
     """Return the cut of a study, from the cache where the same inputs were cut before.

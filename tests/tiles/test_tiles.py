@@ -474,14 +474,27 @@ def test_other_inputs_are_another_cut(town: Path, tmp_path: Path, cache: Path) -
     assert run(town, tmp_path / "out", cache, 2)["totals"]["covered"] != 30.0
 
 
-def test_a_tile_goes_to_its_worker_without_the_names_of_a_country(tmp_path: Path) -> None:
+def test_tiles_go_to_workers_without_the_names_of_a_country(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cut").mkdir()
     write_cut(city(0), tmp_path / "cut")
     cut = open_cut(tmp_path / "cut")
-    large = replace(cut, districts=tuple(str(k) for k in range(10_000)))
-    sent = pickle.dumps(Tile(cut=large, first=0, last=400, folder=tmp_path))
-    assert len(sent) < 1_000
-    assert pickle.loads(sent).cut == cut  # noqa: S301 -- as the worker reads it
+    tiles = [
+        Tile(cut=replace(cut, districts=("named",) * 1_000), first=at, last=at + 200, folder=tmp_path)
+        for at in (0, 200)
+    ]
+    sent: list[bytes] = []
+    submit = distributed.Client.submit
+
+    def note(client: Any, *order: Any, **settings: Any) -> Any:
+        sent.append(pickle.dumps(order))
+        return submit(client, *order, **settings)
+
+    monkeypatch.setattr(distributed.Client, "submit", note)
+    asked = Asked(standard=near(), walker=city(0).walker, halo_m=HALO_M)
+    assert not measure_tiles(tiles, asked, Workers(count=1, processes=False), lambda _: None)
+    assert [tile.path.exists() for tile in tiles] == [True, True]
+    assert max(map(len, sent)) < 5_000
+    assert b"named" not in b"".join(sent)
 
 
 def test_a_tile_too_large_for_a_worker_is_halved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
