@@ -54,6 +54,7 @@ NOTES = frozenset(
 
 DOUBTS = frozenset(
     {
+        "district-elsewhere",
         "group-is-everybody",
         "group-is-share",
         "groups-alike",

@@ -316,6 +316,9 @@ def test_columns_that_put_a_shape_elsewhere_are_told(tmp_path: Path) -> None:
     assert told(as_drawn, lonlat) == {"two-places": 4}
     assert told(lonlat, lonlat[[1, 0, 2, 3]]) == {"two-places": 2}
     assert told(lonlat, metres + 500, 4547, ("x", "y")) == {"two-places": 4}
+    for places, there in ((lonlat, {}), (as_drawn, {"two-places": 4})):
+        rows = [f"{x},{y},{east},{north}" for (x, y), (east, north) in zip(places, as_drawn, strict=True)]
+        assert counted(read_sites(csv(tmp_path, "lon,lat,gcj_lon,gcj_lat", *rows), OUTLETS)[1]) == there
 
 
 @pytest.mark.parametrize(("heading", "word"), [("setting", "rural"), ("城乡类型", "镇区")])

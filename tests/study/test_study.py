@@ -130,6 +130,26 @@ def test_people_outside_the_area_are_not_counted_and_an_outlet_outside_serves(to
     assert any(note.startswith("20 of 300 people are covered only by sites outside") for note in result.notes)
 
 
+def test_people_are_held_to_the_district_they_name_and_to_their_place(town: Path, tmp_path: Path) -> None:
+    """A name that no district has leaves nobody out who lives in one; one that is another place's is told."""
+    west, east = box(108.15, 30.4, 108.2001, 30.6), box(108.2001, 30.4, 108.3, 30.6)
+    districts(town, {"West": west, "East": east})
+    edit(town, 'path = "people.csv"', 'path = "people.csv", district = "ward"')
+    head, *rows = (town.parent / "people.csv").read_text(encoding="utf-8").split()
+
+    def told(*wards: str) -> dict[str, tuple[int, float | None]]:
+        lines = [f"{head},ward", *(f"{row},{ward}" for row, ward in zip(rows, wards, strict=True))]
+        (town.parent / "people.csv").write_text("\n".join(lines), encoding="utf-8")
+        study = acc.read_study(town, cache=tmp_path / "cache")
+        assert study.demand.population.sum() == 310
+        return {f.code: (f.count, f.people) for f in study.findings if f.code.startswith("district-")}
+
+    right = ["West", *["East"] * (len(rows) - 1)]
+    assert told(*right) == {}
+    assert told("", "Eest", *right[2:]) == {"district-by-place": (2, 30.0)}
+    assert set(told(*["West"] * len(rows))) == {"district-elsewhere"}
+
+
 def test_overlapping_districts_and_one_without_a_street_are_told(town: Path, tmp_path: Path) -> None:
     shapes = {
         "A": box(108.1, 30.4, 108.3, 30.6),

@@ -46,8 +46,7 @@ def refuse_other_system(table: pd.DataFrame, spec: TableSpec, *, source: str) ->
     keys = ("lon", "lat", "coordinates")
     headings = [find_column(table, key, source=source, given=spec.columns.get(key)) for key in keys]
     for heading in filter(None, headings):
-        plain = plain_words(heading)
-        said = [datum for datum, words in _HEADINGS.items() if re.search(words, plain)]
+        said = datums_said(plain_words(heading))
         if len(said) == 1 and said[0] != ours:
             msg = (
                 f"{source}: column {heading!r} speaks of {said[0]}, the study of {declared}; "
@@ -66,6 +65,17 @@ def refuse_other_system(table: pd.DataFrame, spec: TableSpec, *, source: str) ->
                 "expected one system, or a table for each"
             )
             raise InputError(msg)
+
+
+def datums_said(plain: str) -> list[str]:
+    """Return the datums that the plain words of a heading speak of.
+
+    Examples
+    --------
+    >>> datums_said("gcj lon"), datums_said("百度经度"), datums_said("lon")
+    (['GCJ-02'], ['BD-09'], [])
+    """
+    return [datum for datum, words in _HEADINGS.items() if re.search(words, plain)]
 
 
 def _is_other(said: str, ours: str) -> bool:

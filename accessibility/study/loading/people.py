@@ -13,7 +13,7 @@ import shapely
 from accessibility.demand import Demand
 from accessibility.errors import InputError
 from accessibility.geo.arrays import absent, finite_rows
-from accessibility.geo.projection import WGS84
+from accessibility.geo.projection import WGS84, geodesics
 from accessibility.settlement import REACH_M
 from accessibility.sources.areas import locate, named_rows
 from accessibility.sources.checks import Finding, OutsideFinding
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 _TAKEN_AS_POINTS = ("wide-area", "polygon-as-point", "far-apart-people")
 _URBAN_CODE = "111"
 _SOME = 0.01  # of the people outside: fewer on a side are no neighbours
+_MANY = 0.2  # of the people
+_FAR_M = 1_000.0  # from a border, where maps of it differ
 _SIDES = 3  # a county on the coast has neighbours on as many
 
 
@@ -260,10 +262,12 @@ def _districts(
         district[:] = [None if absent(name) or name == "" else name for name in people.columns["district"]]
         if area is None:
             return district, np.ones(n, np.bool_), []
-        row = named_rows(district, people.lonlat, area)
+        named, place = named_rows(district, people.lonlat, area), locate(people.lonlat, area)
+        findings = _by_name(load, area, people, named, place)
+        row = np.where(named >= 0, named, place)
         district[row >= 0] = area.index.to_numpy()[row[row >= 0]]
         inside = (row >= 0) | nowhere
-        return district, inside, _outside(load, people, ~inside)
+        return district, inside, findings + _outside(load, people, ~inside)
     if area is None:
         district[:] = load.settings.name or load.folder.name
         return district, np.ones(n, np.bool_), []
@@ -332,6 +336,37 @@ def area_source(load: Loading) -> str:
     """Return the name of the file that districts come from."""
     area = load.settings.inputs.area
     return (load.streets if area is None or area.path is None else area.path).name
+
+
+def _by_name(
+    load: Loading, area: gpd.GeoDataFrame, people: People, named: NDArray[np.intp], place: NDArray[np.intp]
+) -> list[Finding]:
+    """Return findings on people who name no district and lie in one, and on those who lie far from the one they name.
+
+    Parameters
+    ----------
+    load, area, people
+        The study, its districts and the people.
+    named, place
+        ``(n,)`` rows of the districts that people name, and that they lie in; -1 in none.
+    """
+    by_place = (named < 0) & (place >= 0)
+    other = np.flatnonzero((named >= 0) & (named != place) & finite_rows(people.lonlat))
+    lines = shapely.shortest_line(shapely.points(people.lonlat[other]), area.geometry.to_numpy()[named[other]])
+    ends = shapely.get_coordinates(lines).reshape(-1, 2, 2)
+    many = people.population[other].sum() > _MANY * people.population.sum()  # no matter of how a border is drawn
+    elsewhere = np.zeros(len(named), np.bool_)
+    elsewhere[other] = many | (geodesics(ends[:, 0], ends[:, 1]) > _FAR_M)
+    found = []
+    for code, rows in (("district-by-place", by_place), ("district-elsewhere", elsewhere)):
+        if not rows.any():
+            continue
+        count, total = int(rows.sum()), float(people.population[rows].sum())
+        message = f"{count} rows with {total:,.0f} people name no district of the area and lie in one: counted there"
+        if code == "district-elsewhere":
+            message = f"{count} rows with {total:,.0f} people do not lie in the district that they name: counted in it"
+        found.append(Finding(code=code, source=people_source(load), message=message, count=count, people=total))
+    return found
 
 
 def _outside(load: Loading, people: People, outside: NDArray[np.bool_]) -> list[Finding]:
