@@ -22,6 +22,7 @@ from accessibility.cli.verification import (
     told_file,
 )
 from accessibility.errors import AccessibilityError, InputError, OutputError
+from accessibility.measures.tables import speed_text
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import parse_manifest
 from accessibility.present.map.legends import headlines
@@ -134,14 +135,14 @@ def _walking_text(study: Study) -> str:
     function = table.slope if isinstance(table.slope, str) else "tobler"
     sloping = walker.slope and study.settings.inputs.elevation is not None
     parts = [
-        f"{walker.speed_m_s:g} m/s",
+        f"{speed_text(walker.speed_m_s)} m/s",
         f"slopes by {function}" if sloping else "all streets flat",
         f"stairs {walker.stairs_factor:g} times as long",
         f"{walker.signal_delay_s:g} s at a signal",
         f"access table {table.access}",
         "compounds open to everybody" if walker.open_compounds else "compounds for their residents",
         "ferries carry people" if table.ferries else "no ferries",
-        *(f"{group} at {own.speed_m_s:g} m/s" for group, own in study.group_walkers.items()),
+        *(f"{group} at {speed_text(own.speed_m_s)} m/s" for group, own in study.group_walkers.items()),
     ]
     return "; ".join(parts)
 

@@ -384,7 +384,8 @@ def _official_totals(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     for name, total in known.items():
         here = float(counted.loc[name, "people"])
         if abs(here / total - 1) > _PEOPLE_RATIO:
-            message = f"{here:,.0f} people counted in {name}, {total:,.0f} officially: {here / total:.3f} of them"
+            times = f": {total / here:.2f} times as many" if here > 0 else ""
+            message = f"{here:,.0f} people counted in {name}, {total:,.0f} officially{times}"
             yield WeighedFinding(
                 code="official-total", source=source, message=message, people=abs(here - total), district=str(name)
             )
@@ -396,7 +397,8 @@ def _official_totals(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     covered = now.covered_people + float((mine["covered"] * (theirs / mine["people"] - 1)).sum())
     share = covered / (now.population + float((theirs - mine["people"]).sum()))
     people, total = float(counted.loc[known.index, "people"].sum()), float(known.sum())
-    ratio = f"{people:,.0f} people counted, {total:,.0f} officially: ratio {people / total:.4f}"
+    times = f": {total / people:.2f} times as many" if people > 0 else ""
+    ratio = f"{people:,.0f} people counted, {total:,.0f} officially{times}"
     yield WeighedFinding(
         code="official-totals",
         source=source,

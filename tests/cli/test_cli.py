@@ -97,7 +97,7 @@ def test_check_says_how_people_walk_and_spares_what_matters_to_nobody(
     town.write_text(town.read_text(encoding="utf-8").replace("[inputs]", walking), encoding="utf-8")
     assert call(monkeypatch, "check", town) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "1 m/s; all streets flat; stairs 2 times as long; 35 s at a signal; access table default;" in said
+    assert "1.0 m/s; all streets flat; stairs 2 times as long; 35 s at a signal; access table default;" in said
     assert "compounds for their residents; ferries carry people" in said
     assert "and 1 that would change coverage by less than 0.005 points" in said  # the nearest junctions
 

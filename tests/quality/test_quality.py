@@ -249,7 +249,7 @@ def test_official_totals_weigh_the_districts(town: Path, cache: Path) -> None:
     write_area(town, {"official": [60, 280]}, -2, 6)
     _, table = quality_of(town, cache)
     assert table.loc["official-totals", "points_of_coverage"] == pytest.approx(100 * (60 / 340 - 30 / 310))
-    assert "310 people counted, 340 officially: ratio 0.9118" in table.loc["official-totals", "message"]
+    assert "310 people counted, 340 officially: 1.10 times as many" in table.loc["official-totals", "message"]
     assert table.loc[["official-total"], "district"].tolist() == ["West"]
     assert table.loc["official-total", "people"] == 30
 

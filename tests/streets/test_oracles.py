@@ -154,7 +154,8 @@ def ways_back(network: Network, impedance: Impedance) -> tuple[csr_array[np.floa
     cheapest = np.ones(len(order), np.bool_)
     cheapest[1:] = (np.diff(head[order]) != 0) | (np.diff(tail[order]) != 0)
     kept = order[cheapest]
-    arcs = csr_array((cost[kept].astype(np.float64), (head[kept], tail[kept])), shape=(2 * n, 2 * n))
+    ends = (head[kept].astype(np.int32), tail[kept].astype(np.int32))  # as scipy 1.14 wants them for a search
+    arcs = csr_array((cost[kept].astype(np.float64), ends), shape=(2 * n, 2 * n))
     return arcs, np.concatenate([first, second])
 
 

@@ -196,7 +196,7 @@ def rule_rows(coverage: Coverage, words: MapWords) -> list[tuple[Lines, Lines]]:
     if coverage.limited_people > 0:
         people = count(coverage.limited_people)
         rows.append((words.lines("rule_own"), words.lines("rule_own_people", people=people)))
-    rows.append((words.lines("on_foot"), words.lines("speed", of=f"{coverage.walker.speed_m_s:g}")))
+    rows.append((words.lines("on_foot"), words.lines("speed", of=Locale.speed(coverage.walker.speed_m_s))))
     return rows
 
 

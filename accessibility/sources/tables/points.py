@@ -208,7 +208,7 @@ def _of_columns(table: pd.DataFrame, source: str, columns: Mapping[str, str], *,
     lon_name, lat_name = names["lon"], names["lat"]
     if lon_name is not None and lat_name is not None:
         lon_text, lat_text = table[lon_name].astype(str), table[lat_name].astype(str)
-        texts = lon_text + ", " + lat_text
+        texts = (lon_text + ", " + lat_text).replace(", ", "")  # nothing is in a row without both
     elif both is not None:
         texts = table[both].astype(str)
         parts = [_PAIR.split(_marked(text.strip(" ()[]")), maxsplit=1) for text in texts]
