@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_MOST_TOLD = 4_000  # signs of a message
+
 
 class AccessibilityError(Exception):
     """Base of all errors of this package.
@@ -37,7 +39,7 @@ class AccessibilityError(Exception):
 
     def __str__(self) -> str:
         """Return the message on one line, with what a terminal would obey spelt out: names come from files."""
-        return one_line(super().__str__())
+        return _sentence(super().__str__())
 
 
 class InputError(AccessibilityError, ValueError):
@@ -74,7 +76,7 @@ class UnknownSiteError(InputError, KeyError):
 
     def __str__(self) -> str:
         """Return the message as written: ``KeyError`` alone would quote it."""
-        return one_line(str(self.args[0])) if self.args else ""
+        return _sentence(str(self.args[0])) if self.args else ""
 
 
 class OutputError(AccessibilityError, OSError):
@@ -169,6 +171,12 @@ def visible(text: str) -> str:
     ('Town \\x1b[31mHall', 'safe\\u202egnp.exe')
     """
     return OBEYED.sub(lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 0x100 else f"\\u{ord(m[0]):04x}", text)  # noqa: PLR2004
+
+
+def _sentence(text: str) -> str:
+    """Return a message on one line; of a very long one, such as of a cell that holds a book, beginning and end."""
+    text = one_line(text)
+    return text if len(text) <= _MOST_TOLD else f"{text[: _MOST_TOLD // 2]} ... {text[-_MOST_TOLD // 4 :]}"
 
 
 def one_line(text: str) -> str:

@@ -14,7 +14,7 @@ from sitingworlds import toy
 
 import accessibility
 from accessibility import siting as solvers
-from accessibility.errors import AccessibilityError, InputError, checked
+from accessibility.errors import AccessibilityError, InputError, UnknownSiteError, checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -244,3 +244,12 @@ def test_what_is_watched_keeps_its_name_examples_and_defaults() -> None:
     assert halve.__globals__ is globals()  # doctest looks there
     with pytest.raises(InputError, match=r"halve: number is True; expected a number"):
         halve(True)  # noqa: FBT003
+
+
+def test_of_a_message_with_a_book_in_it_beginning_and_end_are_told() -> None:
+    book = "9" * 1_000_000
+    for kind in (InputError, UnknownSiteError):
+        told = str(kind(f"people.csv: row 2 {book}; expected numbers"))
+        assert (told[:17], told[-16:]) == ("people.csv: row 2", "expected numbers")
+        assert len(told) < 4_000
+    assert str(InputError("x" * 4_000)) == "x" * 4_000
