@@ -53,7 +53,7 @@ def tell_repeated(
     Raises
     ------
     InputError
-        The values are years, or one is the sum of the others: the same people would be counted again and again.
+        The values are years, or one is called a sum of the others: the same people would be counted again and again.
     """
     rows, first = places
     count = np.diff(first, append=len(rows))
@@ -68,18 +68,16 @@ def tell_repeated(
         if np.bincount(code).min() < _MOST * len(first):
             continue
         shown = ", ".join(map(str, values[:5]))
-        if all(_YEAR.fullmatch(str(value).strip()) for value in values):
-            msg = f"{source}: column {column!r} has people of several years at each place ({shown}); expected one year"
-            raise InputError(msg)
+        _refuse_counted_again([str(value).strip() for value in values], column, shown, source)
         there = np.zeros((len(first), len(values)))
         there[place, code] = people[rows]
-        whole = _sum_of_others(there, [str(value) for value in values])
-        if whole:
-            msg = (
-                f"{source}: column {column!r} has a sum at each place ({whole}) next to what it sums up ({shown}); "
-                "expected one of both"
+        half = _half_of_all(there)
+        if half >= 0:
+            message = (
+                f"column {column!r}: {values[half]!r} has as many people at each place as all the others ({shown}) "
+                "together: is it their sum?"
             )
-            raise InputError(msg)
+            return [Finding(code="sum-of-others", source=source, message=message, count=len(first))]
         if not _GROUPS.fullmatch(plain_words(column).replace(" ", "")):
             message = (
                 f"each place has a row for every value of column {column!r} ({shown}): their people are added up; are "
@@ -89,13 +87,26 @@ def tell_repeated(
     return []
 
 
-def _sum_of_others(people: NDArray[np.float64], values: list[str]) -> str:
-    """Return the value whose people, ``(places, values)``, are those of all others; empty where none is."""
-    named = [value for value in values if is_total([value])]
+def _refuse_counted_again(values: list[str], column: str, shown: str, source: str) -> None:
+    """Raise `InputError` where values are years, or one of them is called a sum."""
+    if all(map(_YEAR.fullmatch, values)):
+        msg = f"{source}: column {column!r} has people of several years at each place ({shown}); expected one year"
+        raise InputError(msg)
+    whole = next((value for value in values if is_total([value])), "")
+    if whole:
+        msg = (
+            f"{source}: column {column!r} has a sum at each place ({whole}) next to what it sums up ({shown}); "
+            "expected one of both"
+        )
+        raise InputError(msg)
+
+
+def _half_of_all(people: NDArray[np.float64]) -> int:
+    """Return the one value of which ``(places, values)`` people are as many as of all others; -1 where none is."""
     total = people.sum(axis=1)
     lived = people[total > 0]
-    if named or len(lived) < 2 or len(values) < 3:  # noqa: PLR2004 -- a sum of one is no sum
-        return named[0] if named else ""
-    rounded = np.minimum(len(values), 0.05 * lived + 1e-6)  # people, as sums of whole numbers are
-    whole = np.flatnonzero((np.abs(2 * lived - total[total > 0, None]) <= rounded).mean(axis=0) >= _NEARLY)
-    return values[whole[0]] if len(whole) == 1 else ""
+    if len(lived) < 2 or people.shape[1] < 3:  # noqa: PLR2004 -- a sum of one is no sum
+        return -1
+    rounded = np.minimum(people.shape[1], 0.05 * lived + 1e-6)  # people, as sums of whole numbers are
+    half = np.flatnonzero((np.abs(2 * lived - total[total > 0, None]) <= rounded).mean(axis=0) >= _NEARLY)
+    return int(half[0]) if len(half) == 1 else -1
