@@ -626,7 +626,7 @@ class Watched:
             const all = (name) => [...document.querySelectorAll(name)], icons = [], map = {OF_MAP};
             const text = (one) => one.textContent.replace(/\\s+/g, " ");
             const drawn = (one) => one.getElement().outerHTML.replace(/transform:[^;]*;|z-index:[^;]*;?/g, "")
-                .replace(/ leaflet-marker-draggable| (tabindex|xmlns|overflow|aria-hidden)="[^"]*"/g, "");
+                .replace(/ leaflet-marker-draggable| (tabindex|xmlns|overflow|aria-[dh][a-z]*)="[^"]*"/g, "");
             for (const box of all(".leaflet-control-layers-overlays input:not(:checked)")) box.click();
             map.setView(map.options.maxBounds.getCenter(), 13, {{ animate: false }});
             map.eachLayer((one) => {{ if (one.options.icon) icons.push(`${{one.getLatLng()}} ${{drawn(one)}}`); }});
@@ -1071,6 +1071,58 @@ def test_no_tool_stumbles_where_the_map_is_still_on_its_way(
     seen.ready()
     seen.context.close()
     assert seen.faults == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
+def test_steps_follow_each_other_however_fast_they_come_and_what_is_lost_on_the_way_changes_nothing(
+    client: Served, chromium: Any, town: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, seen, follow = read_study(town), Watched(chromium, client, town), Answers.follow
+    (west, lat), (east, _) = study.sites.lonlat
+    page, inner, places = seen.page, seen.page.frames[-1], [west + k / 8 * (east - west) for k in range(8)]
+    undone, redone = "document.body.dataset.undo", "document.body.dataset.redo"
+    page.locator("#add").click()
+    page.mouse.click(*seen.at((places[4], lat)))
+    seen.until(lambda: bool(inner.evaluate(undone) == "1"))
+    one = seen.state()
+
+    def slow(*given: Any) -> Any:
+        time.sleep(0.5)
+        return follow(*given)
+
+    monkeypatch.setattr(Answers, "follow", slow)
+    page.locator("#move").click()
+    for start, end in ((0, 1), (4, 6)):
+        seen.drag((places[start], lat), (places[end], lat))  # the second one before the first is answered
+    seen.until(lambda: bool(inner.evaluate(undone) == "3"))
+    view = json.loads(unquote(page.url.split("#")[1]))["view"]
+    assert [view["moved"]["O1"][0], view["added"][0][0]] == pytest.approx([places[1], places[6]], abs=1e-3)
+    both = seen.state()
+    seen.follows()
+    inner = page.frames[-1]
+    inner.evaluate("for (let k = 0; k < 2; k++) document.dispatchEvent(new Event('undo'))")
+    seen.until(lambda: bool(inner.evaluate(redone) == "2"))
+    assert seen.state() == one
+    page.locator("#redo").dblclick()
+    seen.until(lambda: bool(inner.evaluate(undone) == "3"))
+    assert seen.state() == both
+    monkeypatch.undo()
+    page.route("**/map/*", lambda route: route.abort())  # the program has ended
+    page.locator("#undo").click()
+    page.locator("#state.bad", has_text="程序已结束").wait_for()
+    assert [seen.page.locator("#undo").is_enabled(), inner.evaluate(undone)] == [True, "3"]
+    page.unroute("**/map/*")
+    other = seen.context.new_page()  # a tab that was duplicated
+    other.add_init_script(f"sessionStorage.tab ||= {json.dumps(page.evaluate('sessionStorage.tab'))}")
+    other.goto(page.url)
+    other.frame_locator("#map").locator("ul.sites li").first.wait_for(state="attached")
+    assert other.frame_locator("#map").locator(".headline").inner_text() == both[0]
+    assert urlsplit(other.frames[-1].url).path != urlsplit(inner.url).path  # keeps steps of its own
+    page.keyboard.press("Control+z")
+    seen.until(lambda: bool(inner.evaluate(redone) == "1"))
+    seen.context.close()
+    assert [fault for fault in seen.faults if "ERR_FAILED" not in fault] == []
 
 
 def pack_is_the_run_of_the_scenario(seen: Watched, town: Path, cache: Path) -> None:

@@ -63,10 +63,20 @@ def opened(data: dict[str, Any], is_open: np.ndarray[Any, Any]) -> dict[int, Fra
     return found
 
 
+@pytest.mark.parametrize("elsewhere", [0, 2, 14], ids=["alone", "after another layer", "all sites are others"])
 @pytest.mark.parametrize("people", WORLDS)
-def test_any_choice_of_sites_adds_up(people: str) -> None:
+def test_any_choice_of_sites_adds_up(people: str, elsewhere: int) -> None:
     net, past, where = mapworlds.switchable(people)
-    live = embed_switches(mapworlds.switches(net, past, where), past, past.covered)
+    switches, like = mapworlds.switches(net, past, where), None
+    if elsewhere:
+        xy = np.array(past.sites.xy)
+        xy[:elsewhere] = np.roll(xy, 1, axis=0)[:elsewhere]  # each stands where another one did
+        before = measure_coverage(net, past.demand, replace(past.sites, xy=xy), past.standard)
+        like = embed_switches(mapworlds.switches(net, before, where), before, past.covered)
+    live = embed_switches(switches, past, past.covered, like=like)
+    if like is not None and elsewhere < len(past.sites):  # all who are not within reach of these sites keep their class
+        moved = np.concatenate([switches.catchments.of(row) for row in range(elsewhere)])
+        assert set(np.flatnonzero(live.class_of != like.class_of)) <= set(moved.tolist())
     data = live.data
     assert data is not None
     names = [*data["districts"], None]

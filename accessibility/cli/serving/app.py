@@ -200,7 +200,7 @@ def _keep(dropped: BinaryIO, path: Path) -> None:
         shutil.copyfileobj(dropped, kept)
 
 
-_TEXTS = ("checking", "recognised", "warnings", "open_study", "dropped", "no_files", "run", "pack_without")
+_TEXTS = ("gone", "checking", "recognised", "warnings", "open_study", "dropped", "no_files", "run", "pack_without")
 
 
 async def _told(request: Request) -> Any:

@@ -118,6 +118,8 @@ class SwitchLayer:
         The most uncovered people that one of them would cover.
     size
         Bytes of the text.
+    known
+        What another layer of the same people goes on from.
     """
 
     data: dict[str, Any] | None
@@ -125,6 +127,31 @@ class SwitchLayer:
     left_out: int
     most: float
     size: int
+    known: _Known
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Ground:
+    """The people of a layer: in which district and setting each point is, and the unit of everybody and each group."""
+
+    demand: Demand
+    given: Switches
+    names: list[str]
+    place: NDArray[np.int64]
+    bits: list[int]
+
+    @classmethod
+    def of(cls, switches: Switches, demand: Demand) -> _Ground:
+        names, district = _districts(switches, demand)
+        of = demand.setting_rows
+        setting = np.select([*of.values()], [*range(len(of))])
+        bits = [unit_bits(people) for people in (demand.population, *demand.groups.values())]
+        return cls(demand=demand, given=switches, names=names, place=district * len(of) + setting, bits=bits)
+
+    def holds(self, switches: Switches, demand: Demand) -> bool:
+        """Return whether these are the people and districts of other switches."""
+        same = self.demand is demand and self.given.district is switches.district
+        return same and list(self.given.names) == list(switches.names)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,6 +163,46 @@ class _Classes:
     pairs: list[NDArray[np.int64]]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Known:
+    """What a layer was made of."""
+
+    ground: _Ground
+    cell: NDArray[np.int64]
+    rows: NDArray[np.intp]
+    classes: _Classes
+    catchments: Catchments
+
+    def classed(self, catchments: Catchments, rows: NDArray[np.intp], cell: NDArray[np.int64]) -> _Classes | None:
+        """Return the classes for other catchments, of which most are the same; None where it is better to begin anew.
+
+        What another site parts off comes last, and all else keeps its class: a page that follows is told of few.
+        """
+        pairs, was = dict(zip(self.rows.tolist(), self.classes.pairs, strict=True)), self.catchments
+        stay = {row for row in rows.tolist() if row in pairs and np.array_equal(catchments.of(row), was.of(row))}
+        if 2 * len(stay) < len(rows) or not np.array_equal(cell, self.cell):
+            return None
+        of, root = self.classes.of.copy(), np.arange(self.classes.count)
+        size = np.bincount(of, minlength=len(root))
+        for row in rows.tolist():
+            if row in stay:
+                continue
+            here = catchments.of(row)
+            found, inside, reached = np.unique(of[here], return_inverse=True, return_counts=True)
+            parted = reached < size[found]
+            fresh = np.where(parted, len(root) + np.cumsum(parted) - 1, found)
+            of[here] = fresh[inside]
+            size[found] -= np.where(parted, reached, 0)
+            size, root = np.append(size, reached[parted]), np.append(root, root[found[parted]])
+
+        def within(row: int) -> NDArray[np.int64]:
+            if row not in stay:
+                return np.unique(of[catchments.of(row)])
+            return np.flatnonzero(np.isin(root, pairs[row]))
+
+        return _Classes(of=of, count=len(root), pairs=[within(row) for row in rows.tolist()])
+
+
 def embed_switches(
     switches: Switches,
     coverage: Coverage,
@@ -143,6 +210,7 @@ def embed_switches(
     *,
     keep: Iterable[int] = (),
     budget: int = MAX_BYTES,
+    like: SwitchLayer | None = None,
 ) -> SwitchLayer:
     """Return the sites of a coverage, switchable, in at most `budget` bytes of text.
 
@@ -161,6 +229,8 @@ def embed_switches(
         Rows of sites that stay in whatever the candidates: those of a proposal.
     budget
         Bytes.
+    like
+        Another layer: where it is of the same people, their classes keep the numbers that they have there.
 
     Raises
     ------
@@ -168,10 +238,9 @@ def embed_switches(
         Catchments of other sites, people, rules or walkers than those of the coverage.
     """
     _check(switches, coverage)
-    names, district = _districts(switches, coverage)
-    of = coverage.demand.setting_rows
-    setting = np.select([*of.values()], [*range(len(of))])
-    cell = (district * len(of) + setting) * 2 + before
+    known = None if like is None or not like.known.ground.holds(switches, coverage.demand) else like.known
+    ground = _Ground.of(switches, coverage.demand) if known is None else known.ground
+    cell = ground.place * 2 + before
     needed = coverage.sites.open.copy()
     needed[list(keep)] = True
     worth = _worth(switches.catchments, coverage)
@@ -180,8 +249,10 @@ def embed_switches(
     kept = len(others)
     while True:
         rows = np.sort(np.concatenate([np.flatnonzero(needed), others[:kept]]))
-        classes = _merge(switches.catchments, rows, cell, hilbert_rank(_placed(coverage)))
-        data = _data(classes, rows, cell, names, coverage.demand)
+        classes = None if known is None else known.classed(switches.catchments, rows, cell)
+        if classes is None:
+            classes = _merge(switches.catchments, rows, cell, hilbert_rank(_placed(coverage)))
+        data = _data(classes, rows, cell, ground)
         size = len(data["packed"])
         if size <= budget or not kept:
             break
@@ -193,6 +264,7 @@ def embed_switches(
         left_out=len(left),
         most=float(worth[left].max(initial=0.0)),
         size=size,
+        known=_Known(ground=ground, cell=cell, rows=rows, classes=classes, catchments=switches.catchments),
     )
 
 
@@ -229,11 +301,11 @@ def _check(switches: Switches, coverage: Coverage) -> None:
         raise InputError(msg)
 
 
-def _districts(switches: Switches, coverage: Coverage) -> tuple[list[str], NDArray[np.int64]]:
+def _districts(switches: Switches, demand: Demand) -> tuple[list[str], NDArray[np.int64]]:
     """Return the names of the districts, and which each demand point is in: the number of names where in none."""
     import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
-    found = switches.district.reindex(pd.Index(coverage.demand.ids))
+    found = switches.district.reindex(pd.Index(demand.ids))
     listed = pd.Index([*dict.fromkeys([*switches.names, *found.dropna().unique()])], dtype=object)
     codes = listed.get_indexer(pd.Index(found.to_numpy(dtype=object), dtype=object))
     return [str(name) for name in listed], np.where(codes < 0, len(listed), codes).astype(np.int64)
@@ -272,20 +344,14 @@ def _merge(catchments: Catchments, rows: NDArray[np.intp], cell: NDArray[np.int6
     return _Classes(of=of, count=len(first), pairs=[np.unique(of[catchments.of(site)]) for site in rows])
 
 
-def _data(
-    classes: _Classes,
-    rows: NDArray[np.intp],
-    cell: NDArray[np.int64],
-    names: list[str],
-    demand: Demand,
-) -> dict[str, Any]:
+def _data(classes: _Classes, rows: NDArray[np.intp], cell: NDArray[np.int64], ground: _Ground) -> dict[str, Any]:
     """Return what the page unpacks.
 
     One after another: people of each class in units, as varints; their cells, as steps; pairs of each site; classes of
     each site, less one than the step from the one before; those of each group in each class, in units of its own.
     """
+    demand, bits = ground.demand, ground.bits
     counted = (demand.population, *demand.groups.values())
-    bits = [unit_bits(people) for people in counted]
     everybody, *groups = (_units(classes, people, of) for people, of in zip(counted, bits, strict=True))
     cells = np.zeros(classes.count, np.int64)
     cells[classes.of] = cell
@@ -295,7 +361,7 @@ def _data(
         "groups": [{"name": name, "bits": of} for name, of in zip(demand.groups, bits[1:], strict=True)],
         "classes": classes.count,
         "rows": rows.tolist(),
-        "districts": names,
+        "districts": ground.names,
         "packed": packed(
             everybody,
             steps(cells),

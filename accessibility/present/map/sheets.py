@@ -133,7 +133,8 @@ class MapSheet:
             return None
         selected = () if self.proposal is None else self.proposal.plan.selected
         keep = rows_of(self.coverage.sites, selected)
-        return embed_switches(self.switches, self.coverage, self.today.covered, keep=keep)
+        like = None if self.like is None else self.like.live
+        return embed_switches(self.switches, self.coverage, self.today.covered, keep=keep, like=like)
 
     @property
     def is_live(self) -> bool:

@@ -118,7 +118,7 @@ const offer = (found) => {
   mark();
 };
 const viewOf_ = (pick) => (pick === "today" ? NOTHING : { ...NOTHING, base: scenarios[pick] });
-const put_ = { held: (pick) => hold({ view: viewOf_(pick), tried: "" }), map: (pick) => show({ ...viewOf_(pick), sure: view.sure }, { fresh: true }) };
+const put_ = { held: (pick) => hold({ view: viewOf_(pick), tried: "" }), map: (pick) => show(({ sure }) => ({ ...viewOf_(pick), sure }), { fresh: true }) };
 for (const [side, pick] of Object.entries(picks)) {
   pick.addEventListener("change", async () => {
     if (pick.value) await put_[side](pick.value);
@@ -143,7 +143,8 @@ find("toml").addEventListener("change", async ({ target }) => {
 });
 const release = () => {
   held = null;
-  for (const name of ["src", "srcdoc"]) other.removeAttribute(name);
+  other.removeAttribute("srcdoc");
+  other.contentWindow.location.replace("about:blank");
   dress();
 };
 find("compare").addEventListener("click", () => {

@@ -27,7 +27,7 @@ const done = async (begun, text) => {
   }
 };
 const attempt = async (step) => {
-  const buttons = [...root.querySelectorAll("button:enabled:not(#cancel)")];
+  const buttons = [...root.querySelectorAll("button:enabled:not(#cancel, #undo, #redo)")];  // the map keeps its steps in order
   for (const button of buttons) button.disabled = true;
   try {
     return await step();
@@ -45,7 +45,7 @@ const frame = find("map");
 const mapOf = (of = frame.contentWindow) => of[Object.keys(of).find((name) => /^map_[0-9]+$/.test(name))];
 // Where the map says what it shows: in its address; where it has none, in a notebook, on its frame.
 const place = (of = frame) => (of.dataset.search === undefined ? of.contentWindow.location : of.dataset);
-const triedOn = () => (frame.hidden ? "" : place().hash);
+const triedOn = () => (frame.hidden || !frame.contentDocument ? "" : place().hash);
 const tries = () => [view.added, view.edits, view.moved, view.base].some((part) => Object.keys(part ?? {}).some((key) => key !== "name"));
 const tell = (event, detail) => frame.contentDocument?.dispatchEvent(new CustomEvent(event, { detail }));
 // The buttons follow the map, and the address where it is there.
@@ -61,9 +61,9 @@ const address = () => {
   follow();
   root.dispatchEvent(new CustomEvent("shown"));
 };
-// The map of the view; what is switched and counted on it stays so, and it is seen as it was.
-const show = (wanted, { fresh = false, tried = fresh ? "" : triedOn(), search = "" } = {}) => attempt(async () => {
-  const before = !frame.hidden && frame.contentWindow.renew ? { before: view } : {};  // what differs is enough
+// The map of what a step makes of the view; what is switched and counted on it stays so, and it is seen as it was.
+const taken = (step, { fresh = false, tried = null, search = "" }) => attempt(async () => {
+  const wanted = step(view), before = !frame.hidden && frame.contentDocument && frame.contentWindow.renew ? { before: view } : {};  // what differs is enough
   const { result } = await done(await asked(`map/${encodeURIComponent(study)}`, { ...wanted, ...before }), say("working"));
   const map = frame.hidden ? null : mapOf(), tab = map && frame.contentDocument.querySelector(".tabs [aria-pressed=true]");
   look = map && { centre: map.getCenter(), zoom: map.getZoom(), tab: fresh || !tab ? "" : tab.dataset.tab };
@@ -73,16 +73,28 @@ const show = (wanted, { fresh = false, tried = fresh ? "" : triedOn(), search = 
   find("name").textContent = engine.name(study);
   const found = search || `?view=${encodeURIComponent(JSON.stringify(view))}`;
   if (result === true) frame.contentWindow.renew = null;  // a page that is left takes no more changes
-  await engine.show(frame, { study, tried, search: found, change: result === true ? null : result });
+  const hash = tried ?? (fresh ? "" : triedOn());  // with what was switched while it was worked out
+  await engine.show(frame, { study, tried: hash, search: found, change: result === true ? null : result });
   const plan = fresh && result !== true && frame.contentDocument.querySelector("[data-tab=plan]:not([hidden])");
   if (plan) plan.click();
   return true;
 });
-const open = (key, wanted = NOTHING, tried = "", search = "") => {
+// One step after another: each goes on from the view that the one before has left.
+let turn = Promise.resolve();
+const show = (step, given = {}) => {
+  turn = turn.then(async () => {
+    tell("awaited", true);
+    const there = await taken(step, given);
+    if (!there) tell("awaited", false);
+    return there;
+  });
+  return turn;
+};
+const open = (key, wanted = NOTHING, tried = "", search = "") => show(() => {
   study = key;
   frame.hidden = true;
-  return show(wanted, { fresh: true, tried, search });
-};
+  return wanted;
+}, { fresh: true, tried, search });
 
 // A view in which a site stands elsewhere: one of one's own, or one of the study.
 const placed = ({ added, moved = {}, ...rest }, id, at) => {
@@ -99,8 +111,8 @@ const server = {
   measure: ({ id, at, edit, ...about }) => told("figure", { ...(edit ? edited(view, edit) : placed(view, id, at)), ...about }),
   street: (click) => told("street", { ...view, ...click }),
   explain: (about) => asked(`ask/explain/${encodeURIComponent(study)}`, { ...view, ...about }),
-  move: (id, at) => show(placed(view, id, at)),
-  edit: (edit) => show(edited(view, edit)),
+  move: (id, at) => show((now) => placed(now, id, at)),
+  edit: (edit) => show((now) => edited(now, edit)),
 };
 frame.addEventListener("load", () => {
   const map = frame.contentDocument && mapOf(), page = frame.contentDocument;
@@ -116,7 +128,7 @@ frame.addEventListener("load", () => {
   page.addEventListener("wanted", async (event) => {
     event.preventDefault();
     const { search, hash, stay } = event.detail;
-    if (!await show(JSON.parse(new URLSearchParams(search).get("view")), { tried: hash, search })) stay();
+    if (!await show(() => JSON.parse(new URLSearchParams(search).get("view")), { tried: hash, search })) stay();
   });
   page.dispatchEvent(new CustomEvent("served", { detail: { ...server, all: find("move").getAttribute("aria-pressed") === "true" } }));
   address();
@@ -136,7 +148,7 @@ const take = (name, drawn = "") => {
 const put = ({ latlng }) => {
   take("");
   const kind = find("what").value, at = [Number(latlng.lng.toFixed(6)), Number(latlng.lat.toFixed(6))];
-  show({ ...view, added: [...view.added, kind === "new" ? at : [...at, kind]] });
+  show((now) => ({ ...now, added: [...now.added, kind === "new" ? at : [...at, kind]] }));
 };
 for (const name of ["add", "explain"]) {
   find(name).addEventListener("click", ({ target }) => take(target.getAttribute("aria-pressed") === "true" ? "" : name));
@@ -169,11 +181,11 @@ root.addEventListener("keydown", (event) => {
   find(letter === "y" || event.shiftKey ? "redo" : "undo").click();
 });
 find("propose").addEventListener("click", () => {
-  const { budget, sites, ...rest } = view, limit = Number(find("limit").value);
-  show({ ...rest, [find("kind").value]: limit }, { fresh: true });
+  const limit = { [find("kind").value]: Number(find("limit").value) };
+  show(({ budget, sites, ...rest }) => ({ ...rest, ...limit }), { fresh: true });
 });
-find("clear").addEventListener("click", () => show({ ...NOTHING, sure: view.sure }, { fresh: true }));
-find("sure").addEventListener("click", () => show({ ...view, sure: !view.sure }));
+find("clear").addEventListener("click", () => show(({ sure }) => ({ ...NOTHING, sure }), { fresh: true }));
+find("sure").addEventListener("click", () => show((now) => ({ ...now, sure: !now.sure })));
 find("scenario").addEventListener("click", () => attempt(async () => {
   const box = frame.contentDocument?.querySelector(".scenario");
   if (box) state(await engine.save(box.value));

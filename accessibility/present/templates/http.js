@@ -1,24 +1,37 @@
 "use strict";
 // The engine of the page of the server: questions by HTTP, the map as a page of its own.
 const root = document, texts = JSON.parse(document.getElementById("texts").textContent);
-const TAB = sessionStorage.getItem("tab") || Math.random().toString(36).slice(2);
-sessionStorage.setItem("tab", TAB);
+// The name of a tab, under which the browser keeps its steps; one that was duplicated takes another name.
+const tabName = new Promise((resolve) => {
+  const hold = (name, tries) => navigator.locks.request(name, { ifAvailable: true }, (lock) => {
+    if (!lock) {  // another tab has it, or still the page that is loaded again
+      setTimeout(hold, 200, tries ? name : Math.random().toString(36).slice(2), tries - 1);
+      return null;
+    }
+    sessionStorage.setItem("tab", name);
+    resolve(name);
+    return new Promise(() => {});  // as long as the page is there
+  });
+  hold(sessionStorage.getItem("tab") || Math.random().toString(36).slice(2), 5);
+});
 let names = {};
 const engine = {
   ask: async (path, body) => {
     const text = body instanceof FormData ? body : JSON.stringify(body);
-    const answer = await fetch(path, body === undefined ? {} : { method: "POST", body: text });
-    const told = await answer.json().catch(() => ({ error: answer.statusText }));
+    const answer = await fetch(path, body === undefined ? {} : { method: "POST", body: text }).catch(() => { throw new Error(texts.gone); });
+    const told = await answer.json().catch(() => ({ error: answer.status === 404 ? texts.gone : answer.statusText }));
     if (!answer.ok || told.error) throw new Error(told.error || answer.statusText);
     return told;
   },
   name: (study) => names[study] ?? study,
-  show: (frame, { study, search, tried, change }) => {
-    if (change) return frame.contentWindow.renew(change, { search, hash: tried });
+  show: async (frame, { study, search, tried, change }) => {
+    if (change) {
+      await frame.contentWindow.renew(change, { search, hash: tried });
+      return;
+    }
     document.getElementById("start").hidden = true;
-    const tab = frame.id === "map" ? TAB : `${TAB}-${frame.id}`;  // two maps of a tab keep their steps apart
-    frame.src = `tab/${tab}/map/${encodeURIComponent(study)}${search}${tried}`;
-    return null;
+    const tab = frame.id === "map" ? await tabName : `${await tabName}-${frame.id}`;  // two maps of a tab keep their steps apart
+    frame.contentWindow.location.replace(new URL(`tab/${tab}/map/${encodeURIComponent(study)}${search}${tried}`, document.baseURI));  // no step of the browser's own
   },
   // A reload loses nothing: the study and what was tried stand in the address.
   keep: (state) => history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(state))}`),

@@ -8,6 +8,7 @@ const kept = (() => {
   const MOST = 100;  // steps that are kept over a reload
   const of = data.switches;
   const past = [], future = [];
+  const waiting = [];  // what was asked while another map is on its way
   let now = "", moving = false, leaving = false;
 
   const told = () => {
@@ -64,6 +65,7 @@ const kept = (() => {
   };
 
   const step = (from, to) => {
+    if (leaving) waiting.push(() => step(from, to));
     if (leaving || !from.length) return;
     to.push(now);
     const wanted = from.pop();
@@ -103,6 +105,7 @@ const kept = (() => {
     if (wanted === was) future.push(...before.future);
     else past.push(was);  // a link that somebody sent: what was here is a step away
     show(wanted);
+    waiting.shift()?.();
   };
   // The page shows another map by now, which is in the address.
   const renew = ({ search, hash }) => {
@@ -117,6 +120,10 @@ const kept = (() => {
       for (const button of document.querySelectorAll(`.${name}`)) button.addEventListener("click", go);
       document.addEventListener(name, go);  // from the page around this one
     }
+    document.addEventListener("awaited", ({ detail }) => {
+      leaving = detail;
+      if (!leaving) waiting.length = 0;  // the other map does not come: no step follows it
+    });
     document.addEventListener("keydown", pressed);
     window.addEventListener("hashchange", () => {
       if (!addressed() || stateOf(addressed()) === now) return;

@@ -17,8 +17,8 @@ const moving = (() => {
       if (!heard.has(marker)) {
         heard.add(marker);
         marker.on("dragstart", () => hold(row));
-        marker.on("drag", follow);
-        marker.on("dragend", () => release(true));
+        marker.on("drag", () => { if (held) follow(); });
+        marker.on("dragend", () => (held ? release(true) : marker.setLatLng(marker.home)));  // given up with Escape
       }
       marker.options.draggable = movable(row);
       if (marker.dragging) marker.dragging[movable(row) ? "enable" : "disable"]();
@@ -54,7 +54,8 @@ const moving = (() => {
 
   const hold = (row, keys = false) => {
     const marker = markers.get(row);
-    held = { row, marker, from: marker.getLatLng(), asked: true, keys };
+    marker.home = marker.getLatLng();
+    held = { row, marker, from: marker.home, asked: true, keys };
     document.body.classList.add("moving");
     note.setLatLng(held.from).setContent(text("\u2026")).addTo(map);
   };

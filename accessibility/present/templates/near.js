@@ -54,7 +54,7 @@
     };
     const told = ({ speed_m_s: pace, open_compounds: gated, standard: limits } = {}) => JSON.stringify([pace, gated, limits]);
     const changed = told(base) !== told(view.base);
-    if (changed && !await show({ ...view, base })) return;
+    if (changed && !await show((now) => ({ ...now, base }))) return;
     near.open = false;
     unfold(false);
   };

@@ -73,6 +73,7 @@ find("pack").addEventListener("click", () => attempt(async () => {
   link.click();
   if (scenarios && !triedOn() && (view.budget ?? view.sites) !== undefined) state(say("pack_without"));
 }));
+window.addEventListener("hashchange", () => location.reload());  // another address was put in
 const listed = list();
 try {
   const kept = JSON.parse(decodeURIComponent(location.hash.slice(1)) || "null");

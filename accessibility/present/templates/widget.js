@@ -57,7 +57,7 @@ const render = ({ model, el }) => {
       const tried = now.slice(at) === "#" ? "" : now.slice(at);
       agreed = coming = text;
       if (begins) await open("study", viewOf(search), tried, search);
-      else await show(viewOf(search), { tried, search });
+      else await show(() => viewOf(search), { tried, search });
       coming = "";
     }
     busy = false;
