@@ -18,11 +18,11 @@ const state = (text, share = null, bad = false) => {
 // Wait for a piece of work and say how far it is.
 const done = async (begun, text) => {
   const { job } = begun;
-  work = job;
   for (let told = begun;; told = await asked(`jobs/${job}`)) {
     if (told.state === "done") { state(""); return { job, result: told.result }; }
     if (told.state === "failed") throw new Error(told.error);
     if (told.state === "cancelled") throw new DOMException(say("cancelled"), "AbortError");
+    work = job;  // of several pieces of work the one that is told of can be cancelled
     state(`${text}: ${told.text}`, Math.min(told.done / told.steps, 0.98));
   }
 };
