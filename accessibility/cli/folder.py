@@ -136,13 +136,23 @@ def claim_quality(folder: Path, inputs: Iterable[Path]) -> Path:
 
 def _refuse_blocked(folder: Path) -> None:
     """Refuse a place where no folder can be made or written into: an hour of computing must not end there."""
-    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    try:
+        there = next(place for place in (folder, *folder.parents) if _is_there(place))
+    except (OSError, ValueError) as error:  # a name too long, with a zero in it, or below what may not be looked into
+        msg = f"{folder}: may not be written into; expected another folder with --out"
+        raise OutputError(msg) from error
     if not there.is_dir():
         msg = f"{there}: is a file, and no folder can be made there; expected another folder with --out"
         raise OutputError(msg)
     if not os.access(there, os.W_OK | os.X_OK):
         msg = f"{there}: may not be written into; expected another folder with --out"
         raise OutputError(msg)
+
+
+def _is_there(place: Path) -> bool:
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return bool(place.lstat())
+    return False
 
 
 def _refuse_inputs(folder: Path, inputs: Iterable[Path], is_written: Callable[[str], bool]) -> None:

@@ -76,6 +76,12 @@ def test_an_input_below_a_folder_of_layers_is_not_replaced_either(tmp_path: Path
     claim_folder(tmp_path, [tmp_path / "data" / "sites.csv"], overwrite=True)
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "/".join(["y" * 100] * 45)])
+def test_a_name_that_no_folder_can_have_is_told_before_anything_is_computed(name: str, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="may not be written into; expected another folder with --out"):
+        claim_folder(tmp_path / name, [], overwrite=True)
+
+
 @pytest.mark.parametrize("below", ["", "maps", "maps/town"])
 def test_a_file_in_the_way_is_found_before_anything_is_computed(below: str, tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
