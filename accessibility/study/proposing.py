@@ -80,7 +80,9 @@ class Question:
             msg = f"model is {self.model!r}; expected one of {', '.join(MODELS)}"
             raise InputError(msg)
         if self.reach is not None and (self.model != "mclp" or self.sites is not None or self.budget is not None):
-            msg = f"reach asks for the least cost; expected no model, sites or budget with it, found {self.model!r}"
+            given = {"model": self.model != "mclp", "sites": self.sites is not None, "budget": self.budget is not None}
+            found = ", ".join(name for name, there in given.items() if there)
+            msg = f"reach asks for the least cost; expected no model, sites or budget with it, found {found}"
             raise InputError(msg)
         if self.reach is None and self.model != "lscp" and self.sites is None and self.budget is None:
             msg = f"nothing limits the proposal; expected sites, budget or reach with model {self.model!r}"

@@ -217,10 +217,10 @@ def test_a_chinese_windows_console_gets_its_bytes_and_no_file_is_opened_in_its_e
     """GBK has no ©, no é and no 𠮷: a name that has them is spelt out, and all else is Chinese in GBK."""
     text = town.read_text(encoding="utf-8").replace('name = "Street"', 'name = "𠮷县 é©"')
     town.write_text(text, encoding="utf-8")
-    console = {"PYTHONIOENCODING": "cp936", "PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    console = {"PYTHONIOENCODING": "cp936", "PYTHONUTF8": "0", "LC_ALL": "zh_CN.GBK", "PYTHONCOERCECLOCALE": "0"}
     warned = {"PYTHONWARNDEFAULTENCODING": "1", "PYTHONWARNINGS": "always::EncodingWarning"}
     command = [sys.executable, "-c", "from accessibility.cli.commands import main; main()"]
-    command += ["cover", str(town), "--out", str(tmp_path / "成果 一"), "--lang", "zh"]
+    command += ["cover", str(town), "--out", str(tmp_path / "成果 一")]
     done = subprocess.run(command, capture_output=True, env=os.environ | console | warned, check=False)  # noqa: S603
     said, beside = done.stdout.decode("cp936"), done.stderr.decode("cp936")
     assert done.returncode == 0, beside
@@ -228,6 +228,7 @@ def test_a_chinese_windows_console_gets_its_bytes_and_no_file_is_opened_in_its_e
     assert [line for line in beside.splitlines() if "EncodingWarning" in line and "/accessibility/" in line] == []
     told = json.loads((tmp_path / "成果 一" / "manifest.json").read_text(encoding="utf-8"))
     assert told["study"] == "𠮷县 é©"
+    assert '<html lang="zh-Hans">' in (tmp_path / "成果 一" / "coverage.html").read_text(encoding="utf-8")
 
 
 # Each bad input: how the town is spoilt, and what the one line on standard error must say.

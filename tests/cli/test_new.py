@@ -101,3 +101,18 @@ def test_an_extract_alone_gives_boundaries_people_and_sites_to_look_at(
     assert inputs["area"]["path"] == inputs["network"]["path"]
     assert "admin_level" in inputs["area"]
     assert "counted" not in inputs["area"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"), [(["--run"], "--run without FILE"), (["--budget", 3, "a.csv"], "--budget without --run")]
+)
+def test_what_would_do_nothing_alone_is_refused(
+    words: list[object],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert call(monkeypatch, "new", tmp_path / "town", *words) == 2
+    assert f"{says}; expected both" in capsys.readouterr().err
+    assert not (tmp_path / "town").exists()

@@ -177,7 +177,7 @@ def test_what_cannot_be_had_is_told_in_people_and_ends_with_3(
         (["--budget", 1, "--floor", 2], "floor is 2.0; expected 0 to 1"),
         (
             ["--budget", 1, "--reach", 0.5],
-            "reach asks for the least cost; expected no model, sites or budget with it",
+            "reach asks for the least cost; expected no model, sites or budget with it, found budget",
         ),
         (["--budget", 1, "--close", 2], "close asks for open sites to give up; expected model 'relocation' with it"),
     ],

@@ -160,7 +160,7 @@ def read_people_rows(
     values["label"] = _labels(table, spec, source)
     own = find_column(table, "id", source=source, given=spec.id or spec.columns.get("id"))
     ids = unique_row_ids(table, own, letter="P", source=source)
-    refuse_other_system(table, spec, source=source)
+    refuse_other_system(table, spec.coordinates, spec.columns, source=source)
     located = locate_rows(table, spec, source=source)
     findings += tell_rounded(located.given, source, least_m=_ROUNDED_M)
     findings += located.findings

@@ -153,7 +153,7 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
     if spec.role == "banks":
         branch = _branches(table, spec, source, findings)
         table, ids = table[branch], ids[branch]
-    refuse_other_system(table, spec, source=source)
+    refuse_other_system(table, spec.coordinates, spec.columns, source=source)
     located = locate_rows(table, spec, source=source)
     findings += tell_rounded(located.given, source, least_m=_ROUNDED_M)
     findings += [*located.findings, *set_aside(located, source=source, share=_LOST_SHARE)]

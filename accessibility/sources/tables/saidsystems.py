@@ -14,9 +14,9 @@ from accessibility.sources.tables.columns import attributes, find_column, rows_t
 from accessibility.wording import plain_words
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Mapping
 
-    from accessibility.sources.tables.points import TableSpec
+    import pandas as pd
 
 _COLUMN = re.compile(r"坐标(系|系统|系类型|类型|基准)?|datum|crs|srs|coord(inate)?s? ?(type|system|sys|ref|datum)")
 _HEADINGS = {
@@ -27,24 +27,28 @@ _HEADINGS = {
 _SAME = {"EPSG:4326": "WGS84", "EPSG:4490": "WGS84", "EPSG:4979": "WGS84"}  # within a metre
 
 
-def refuse_other_system(table: pd.DataFrame, spec: TableSpec, *, source: str) -> None:
+def refuse_other_system(
+    table: pd.DataFrame, coordinates: str | None, columns: Mapping[str, str], *, source: str
+) -> None:
     """Raise `InputError` where a table says that its coordinates are in another system than the study does.
 
     Parameters
     ----------
     table
         Cells as text.
-    spec
-        What the study says of it; where it says nothing, coordinates of columns are WGS84.
+    coordinates
+        The system that the study says; WGS84 where it says none.
+    columns
+        What the study calls the columns of coordinates, by their meaning.
     source
         The file, for messages.
     """
     if isinstance(table, gpd.GeoDataFrame):
         return  # whose shapes have a system, and may have been moved into it
-    declared = spec.coordinates or "WGS84"
+    declared = coordinates or "WGS84"
     ours = _plain(declared)
     keys = ("lon", "lat", "coordinates")
-    headings = [find_column(table, key, source=source, given=spec.columns.get(key)) for key in keys]
+    headings = [find_column(table, key, source=source, given=columns.get(key)) for key in keys]
     for heading in filter(None, headings):
         said = datums_said(plain_words(heading))
         if len(said) == 1 and said[0] != ours:
