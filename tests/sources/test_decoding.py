@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 import osmium
 import pytest
 
-from accessibility.errors import InputError
 from accessibility.sources.osm.decoding import DrawnWays, Nodes, Tags, objects_of
-from accessibility.sources.osm.extracts import read_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,11 +99,22 @@ def write_block(path: Path, block: bytes) -> None:
             file.write(len(header).to_bytes(4, "big") + header + blob)
 
 
-def test_a_way_of_fields_without_end_is_refused_and_not_read_one_by_one(tmp_path: Path) -> None:
-    way = field(1, 1) + field(15, 1) * 1_000_000  # half a minute of steps, and a block has room for ten times as many
+def test_a_way_of_fields_without_end_is_read_as_any_other(tmp_path: Path) -> None:
+    way = field(1, 1) + field(15, 1) * 1_000_000 + field(8, number(2) + number(4))
     write_block(tmp_path / "a.osm.pbf", field(1, field(1, b"")) + field(2, field(3, way)))
-    with pytest.raises(InputError, match="an object of more than 1000 fields"):
-        read_network(tmp_path / "a.osm.pbf")
+    (ways,) = objects_of(tmp_path / "a.osm.pbf")
+    assert isinstance(ways, DrawnWays)
+    assert (ways.ids.tolist(), ways.refs_of(0)) == ([1], [1, 3])
+
+
+def test_what_is_no_message_or_goes_beyond_its_end_is_read_no_further(tmp_path: Path) -> None:
+    cut = b"\x42\x7f" + number(2)  # a list of 127 bytes, of which there is one
+    ways = field(3, 7) + field(3, field(1, 5) + field(8, 9)) + field(3, field(1, 6) + cut) + field(3, b"\x0d\x05\0\0\0")
+    write_block(tmp_path / "a.osm.pbf", field(1, field(1, b"")) + field(2, ways))
+    (found,) = objects_of(tmp_path / "a.osm.pbf")
+    assert isinstance(found, DrawnWays)
+    assert found.ids.tolist() == [0, 5, 6, 0]
+    assert [found.refs_of(row) for row in range(4)] == [[], [], [1], []]
 
 
 def test_places_have_the_step_and_the_offset_of_their_block(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import starts_of
+from accessibility.streets.search.compiling import helper, kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +23,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from accessibility.streets.search.compiling import I64, U8, U64
+
 _MOST_HEADER = 64 * 2**10
 _MOST_BLOB = 32 * 2**20
-_VARINT, _BYTES = 0, 2  # kinds of fields
+_VARINT, _BYTES, _KIND = np.uint64(0), np.uint64(2), np.uint64(7)  # kinds of fields, and the bits that tell them
+_3, _7, _LOW, _BITS = np.uint64(3), np.uint64(7), np.uint64(127), np.uint64(64)
 _TYPE, _SIZE = 1, 3  # fields of a blob's header
 _PLAIN, _ZLIB = 1, 3  # and of a blob, by how its content is packed
 _EMPTY = b"\n\0"  # the first row of every table: a text of no bytes
+GROUP = 2
+"""Field of a block of objects."""
 NODES, DENSE, WAYS, RELATIONS = 1, 2, 3, 4
-"""Fields of a group of objects."""
+"""Fields of a group."""
 _RANK = {NODES: 0, DENSE: 0, WAYS: 1, RELATIONS: 2}
 
 
@@ -93,37 +99,93 @@ def _look_through(path: Path, _size: int, _changed_ns: int) -> Look:
             look.past |= b"HistoricalInformation" in told
             look.placed |= b"LocationsOnWays" in told
             continue
-        table = next((value for row, value in fields_of(block) if row == 1), b"")
+        fields = Fields.of(block)
+        table = b"".join(fields.texts(fields.rows(1)[:1]))
         usual = table.startswith(_EMPTY) and table.count(b"\0") == 1
         bad = None if usual else next((text for _, text in fields_of(table) if b"\0" in text), None)
         if bad is not None:
             msg = f"{path}: block {number} of data has the text {bad[:40]!r}, with a NUL inside; expected text"
             raise InputError(msg)
-        for group in (value for row, value in fields_of(block) if row == 2):  # noqa: PLR2004 -- groups of objects
-            for what, objects in groupby(fields_of(group), lambda entry: entry[0]):
+        for group in fields.rows(GROUP).tolist():
+            objects = fields.inside([group])
+            for run in np.split(np.arange(len(objects.number)), np.flatnonzero(np.diff(objects.number)) + 1):
+                what = int(objects.number[run[0]]) if len(run) else None
                 if what in _RANK:
-                    look.meet(_RANK[what], _ids(what, [value for _, value in objects]))
+                    look.meet(_RANK[what], _ids(what, objects.inside(run)))
     return look
 
 
-def _ids(what: int, objects: list[bytes]) -> NDArray[np.int64]:
+def _ids(what: int, objects: Fields) -> NDArray[np.int64]:
     """Return the ids of the objects of a group."""
     if what == DENSE:
-        packed = [value for dense in objects for row, value in fields_of(dense) if row == 1]
-        return np.cumsum(from_zigzag(numbers_in(np.frombuffer(b"".join(packed), np.uint8))))
-    told = [next((value for row, value in fields_of(thing) if row == 1), b"") for thing in objects]
-    numbers = np.frombuffer(b"".join(value[:8].rjust(8, b"\0") for value in told), ">u8").astype(np.uint64)
+        return objects.sums(1)[0]
+    numbers = objects.numbers(1)
     return from_zigzag(numbers) if what == NODES else numbers.view(np.int64)
 
 
-def numbers_in(raw: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Return the numbers of a packed field."""
-    if not raw.size:
-        return np.empty(0, np.uint64)
-    first = np.flatnonzero(np.concatenate([[True], raw[:-1] < 128]))  # noqa: PLR2004 -- the highest bit says: more
-    place = np.arange(raw.size) - np.repeat(first, np.diff(np.append(first, raw.size)))
-    parts = (raw & 127).astype(np.uint64) << (7 * place).astype(np.uint64)
-    return np.add.reduceat(parts, first)
+class Fields(NamedTuple):
+    """The fields of some messages of Protocol Buffers that are bytes or numbers, one after the other.
+
+    `raw` holds so many `messages`; `owner` is ``(f,)`` the message that each field is of, `number` which field it is,
+    `begin` where its bytes begin, -1 for a number, and `value` how many bytes there are, or the number.
+    """
+
+    raw: NDArray[np.uint8]
+    messages: int
+    owner: NDArray[np.int64]
+    number: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    value: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, message: bytes) -> Fields:
+        """Return the fields of one message."""
+        return cls._read(np.frombuffer(message, np.uint8), np.zeros(1, np.int64), np.array([len(message)]))
+
+    @classmethod
+    def _read(cls, raw: NDArray[np.uint8], begin: NDArray[np.int64], end: NDArray[np.int64]) -> Fields:
+        found = np.empty((_note_fields(raw, begin, end, np.empty((0, 4), np.int64)), 4), np.int64)
+        _note_fields(raw, begin, end, found)
+        return cls(raw, len(begin), *found.T)
+
+    def rows(self, field: int) -> NDArray[np.intp]:
+        """Return the rows of the fields of one number."""
+        return np.flatnonzero(self.number == field)
+
+    def _bytes(self, rows: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return where the bytes of some fields begin and end; a number has none."""
+        begin, value = self.begin[rows], self.value[rows]  # type: ignore[index]  # a list is an index, too
+        return np.maximum(begin, 0), np.where(begin < 0, 0, begin + value)
+
+    def inside(self, rows: ArrayLike) -> Fields:
+        """Return the fields of those that are messages themselves."""
+        return self._read(self.raw, *self._bytes(rows))
+
+    def texts(self, rows: ArrayLike) -> list[bytes]:
+        """Return the bytes of some fields."""
+        begin, end = self._bytes(rows)
+        whole = self.raw.data
+        return [bytes(whole[first:last]) for first, last in zip(begin.tolist(), end.tolist(), strict=True)]
+
+    def numbers(self, field: int) -> NDArray[np.uint64]:
+        """Return ``(m,)`` the number in a field of each message; 0 where it is missing."""
+        found, rows = np.zeros(self.messages, np.int64), self.rows(field)
+        found[self.owner[rows]] = self.value[rows]
+        return found.view(np.uint64)
+
+    def lists(self, field: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """Return the numbers in a packed field of all messages, and ``(m,)`` how many each has."""
+        rows, (begin, end, many) = self.rows(field), np.zeros((3, self.messages), np.int64)
+        begin[self.owner[rows]], end[self.owner[rows]] = self._bytes(rows)
+        found = np.empty(_unpack(self.raw, begin, end, many, np.empty(0, np.uint64)), np.uint64)
+        _unpack(self.raw, begin, end, many, found)
+        return found, many
+
+    def sums(self, field: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the same with a sign, each told as what it is more than the one before."""
+        steps, many = self.lists(field)
+        along, start = starts_of(from_zigzag(steps)), starts_of(many)
+        return along[1:] - np.repeat(along[start[:-1]], many), many
 
 
 def from_zigzag(numbers: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -163,26 +225,59 @@ def _unpacked(path: Path, blob: dict[int, bytes]) -> bytes:
 
 
 def fields_of(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the fields of a message of Protocol Buffers that are bytes or numbers, numbers as eight bytes."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        value, at = _varint(message, at)
-        if key & 7 == _BYTES:
-            yield key >> 3, message[at : at + value]
-            at += value
-        elif key & 7 == _VARINT:
-            yield key >> 3, value.to_bytes(8, "big", signed=False)
-        else:
-            return
+    """Yield the fields of a message that are bytes or numbers, numbers as eight bytes."""
+    fields = Fields.of(message)
+    for number, begin, value in zip(*(some.tolist() for some in fields[-3:]), strict=True):
+        yield number, message[begin : begin + value] if begin >= 0 else (value % 2**64).to_bytes(8, "big")
 
 
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while at < len(message) and shift < 64:  # noqa: PLR2004 -- bits of the largest number
-        byte = message[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:  # noqa: PLR2004 -- the last byte of a number has its highest bit clear
+@kernel
+def _note_fields(raw: U8, begin: I64, end: I64, found: I64) -> int:
+    """Note message, number, first byte and size or value of each field for which there is room; count them all."""
+    count = 0
+    for row in range(begin.size):
+        at = begin[row]
+        while at < end[row]:
+            key, at = _number(raw, at, end[row])
+            value, at = _number(raw, at, end[row])
+            kind = key & _KIND
+            if kind not in (_VARINT, _BYTES):
+                break
+            size = np.int64(min(value, np.uint64(end[row] - at))) if kind == _BYTES else np.int64(0)
+            if count < found.shape[0]:
+                found[count, 0], found[count, 1] = row, np.int64(key >> _3)
+                found[count, 2] = at if kind == _BYTES else -1
+                found[count, 3] = size if kind == _BYTES else np.int64(value)
+            count += 1
+            at += size
+    return count
+
+
+@kernel
+def _unpack(raw: U8, begin: I64, end: I64, many: I64, found: U64) -> int:
+    """Note the numbers that follow each other in spans of bytes, where there is room; count them, also in each span."""
+    count = 0
+    for row in range(begin.size):
+        at, before = begin[row], count
+        while at < end[row]:
+            value, at = _number(raw, at, end[row])
+            if count < found.size:
+                found[count] = value
+            count += 1
+        many[row] = count - before
+    return count
+
+
+@helper
+def _number(raw: U8, at: int, end: int) -> tuple[np.uint64, int]:
+    """Return the number at a place, and the place after it: seven bits a byte, whose highest says that it goes on."""
+    value, shift = np.uint64(0), np.uint64(0)
+    while at < end:
+        byte = np.uint64(raw[at])
+        if shift < _BITS:
+            value |= (byte & _LOW) << shift
+        shift += _7
+        at += 1
+        if byte <= _LOW:
             break
-    return value & (2**64 - 1), at
+    return value, at
