@@ -176,7 +176,7 @@ REFUSED: dict[str, tuple[list[str], Callable[[Path], Any], str]] = {
         ["名称,经度,纬度", "甲,108.1,30.5", "乙,0,0", "丙,,"],
         lambda path: read_sites(path, OUTLETS),
         (
-            "t.csv: coordinates of 2 cells are blank or no numbers: row 3 '0, 0', row 4 ', ' (2 of 3 rows); expected "
+            "t.csv: coordinates of 2 cells are blank or no numbers: row 3 '0, 0', row 4 '' (2 of 3 rows); expected "
             "numbers in each row"
         ),
     ),
