@@ -16,6 +16,7 @@ from accessibility.siting.greedy import swap_losses
 from accessibility.siting.growing import Cutting
 from accessibility.siting.numbers import CLOSE, HALF, SUMS
 from accessibility.siting.programs import columns_of, fall_short_least, solution_of
+from accessibility.siting.weighting import leave_out_nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,7 @@ _NEAR, _WIDE = 3, 5  # columns a site that could be swapped in: into a plan anne
 # Shares of all the work: for the prices of a large question, better ones, floors, a core, all that is left, if little.
 _DUAL_WORK, _REBOUND_WORK, _FLOOR_WORK, _CORE_WORK, _WHOLE_WORK, _SOON_WORK = 0.5, 0.05, 0.5, 0.08, 0.6, 0.2
 _CUT_WORK, _CUT_ENTRIES = 0.2, 300_000  # for a linear program and its cuts; entries of one that is worth it
+_EVERYBODY_WORK = 0.1  # for plans that leave nobody out
 _CUT_PAYS, _CUT_RESTS = 0.1, 2  # share of the gap that cuts close if they pay; turns without any after some that do not
 # What a mixed-integer program may hold so that the solver gets anywhere with so much of all the work.
 _ENTRIES, _ENTRIES_POWER = 70_000, 0.55
@@ -283,6 +285,7 @@ def _take_turn(course: Course, clock: Clock) -> None:
     """
     if course.guide is None or course.value > course.bounded:
         bound_course(course, clock.part(_REBOUND_WORK))
+    _reach_everybody(course, clock)
     crosses = False
     if not course.turns:
         size = _CORE
@@ -294,6 +297,14 @@ def _take_turn(course: Course, clock: Clock) -> None:
         crosses = _cross_plans(course, clock)
     if not (crosses or course.closed):
         _anneal(course, clock, _LONG_ROUNDS << min(course.turns, _MOST_DOUBLED))
+
+
+def _reach_everybody(course: Course, clock: Clock) -> None:
+    """Search for a plan that leaves nobody out, where no bound says that there is none."""
+    small, goal = course.small, course.goal
+    if not course.closed and goal.maximises_people and course.bound >= goal.ceiling(small):
+        course.seeds += 1
+        course.take(leave_out_nobody(small, course.chosen, clock.part(_EVERYBODY_WORK), seed=course.seeds))
 
 
 def _anneal(course: Course, clock: Clock, rounds: int) -> None:

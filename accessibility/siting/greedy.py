@@ -208,7 +208,7 @@ def turn_column(j: int, search: Search) -> None:
 
 
 @helper
-def _has_room(search: Search, j: int) -> bool:
+def has_room(search: Search, j: int) -> bool:
     """Return whether every pack of a column has room for one more."""
     for k in range(search.pack_start[j], search.pack_start[j + 1]):  # noqa: SIM110 -- no generators in compiled code
         if search.room[search.pack[k]] <= 0:
@@ -238,7 +238,7 @@ def best_column(
                 mine, other = np.float64(gain[j]), np.float64(gain[best])
             if mine < other or (mine == other and cost[j] >= cost[best]):
                 continue
-        if _has_room(search, j):
+        if has_room(search, j):
             best = j
     return best
 
@@ -277,7 +277,7 @@ def _best_there(search: Search, place: int) -> int:
         price = max(np.float64(cost[j]), 1.0)
         if opened[j] or cost[j] > left[1] or gain[j] / price <= most:
             continue
-        if _has_room(search, j):
+        if has_room(search, j):
             worth = _gain_there(search, j, place) / price
             if worth > most:
                 best, most = j, worth

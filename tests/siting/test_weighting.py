@@ -1,0 +1,117 @@
+"""The search that leaves nobody out, against every plan of small worlds and a plan that is hidden in a large one."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from accessibility.siting import Conditions, Problem, solve_mclp, verify_plan
+from accessibility.siting.closing import _reach_everybody, begin_course
+from accessibility.siting.covering import read_covering, reduce_covering
+from accessibility.siting.effort import Clock
+from accessibility.siting.goals import MostPeople
+from accessibility.siting.greedy import open_greedily
+from accessibility.siting.limits import Limits
+from accessibility.siting.weighting import leave_out_nobody
+
+if TYPE_CHECKING:
+    from accessibility.siting.covering import Covering
+
+ENOUGH = 1e7  # it takes sixty times as much where those who are left out count no more
+
+
+def scattered_world(seed: int) -> Problem:
+    """Return 12 candidates and 60 places, everybody within reach of some."""
+    random = np.random.default_rng(seed)
+    costs = np.hypot(*(random.random((12, 2))[:, None] - random.random((60, 2))).transpose(2, 0, 1))
+    return Problem.from_costs(
+        np.where(costs <= costs.min(axis=0), 0.0, costs),
+        random.integers(1, 1_000, 60),
+        0.3,
+        site_cost=random.integers(1, 6, 12),
+        kind=["bank", "room", "room"] * 4,
+    )
+
+
+def least_left_out(covering: Covering) -> int:
+    """Return the fewest people that any plan within the limits leaves out."""
+    found = []
+    for size in range(1, covering.most + 1):
+        for columns in combinations(range(len(covering.site)), size):
+            plan = np.isin(np.arange(len(covering.site)), columns)
+            if covering.fits(plan):
+                found.append(int(covering.weight.sum()) + covering.base - covering.value(plan))
+    return min(found)
+
+
+ASKED = {
+    "number": lambda sites: Limits.of(sites, None, None),
+    "budget": lambda sites: Limits.of(None, 3.0 * sites, None),
+    "pairs and quota": lambda sites: Limits.of(
+        sites, None, Conditions(exclusive=((0, 1), (2, 3), (4, 5)), quotas={"bank": 1})
+    ),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", ASKED)
+def test_nobody_is_left_out_where_a_plan_within_the_limits_reaches_everybody(name: str, seed: int) -> None:
+    problem = scattered_world(seed)
+    for sites in range(2, 8):
+        covering = reduce_covering(read_covering(problem, ASKED[name](sites)).covering)
+        begun = open_greedily(covering)
+        plan = leave_out_nobody(covering, begun, Clock(work=2e6), seed=seed)
+        assert covering.fits(plan)
+        assert covering.value(plan) >= covering.value(begun)
+        # As many sites as before are swapped one by one: where costs differ that need not lead to every plan.
+        if name == "number" and not covering.covered(plan).all():
+            assert least_left_out(covering) > 0
+
+
+def hidden_cover() -> Problem:
+    """Return 30 sites that share everybody between them, hidden among 400 that each reach one place more."""
+    random = np.random.default_rng(2)
+    costs = np.full((430, 600), np.inf)
+    for site, part in enumerate(np.split(random.permutation(600), 30)):
+        costs[site, part] = 1.0
+    for site in range(30, 430):
+        costs[site, random.choice(600, 21, replace=False)] = 1.0
+    return Problem.from_costs(costs[random.permutation(430)], random.integers(1, 5, 600), 2.0)
+
+
+def test_a_plan_for_everybody_is_found_among_sites_that_each_reach_more() -> None:
+    problem = hidden_cover()
+    covering = reduce_covering(read_covering(problem, Limits(sites=30)).covering)
+    begun = open_greedily(covering)
+    assert covering.value(begun) < 0.9 * problem.population
+    plan = leave_out_nobody(covering, begun, Clock(work=ENOUGH))
+    assert covering.value(plan) == problem.population
+    assert np.array_equal(plan, leave_out_nobody(covering, begun, Clock(work=ENOUGH)))
+    # Nothing but to find it is needed for a proof.
+    solved = solve_mclp(problem, sites=30)
+    assert (solved.status, solved.objective) == ("optimal", problem.population)
+    verify_plan(problem, solved)
+
+
+def test_more_work_leaves_no_more_people_out_and_none_changes_nothing() -> None:
+    covering = reduce_covering(read_covering(hidden_cover(), Limits(sites=26)).covering)
+    begun, before = open_greedily(covering), 0
+    assert leave_out_nobody(covering, begun, Clock(work=0.0)) is begun
+    for work in (1e5, 1e6, 2e7):
+        plan = leave_out_nobody(covering, begun, Clock(work=work))
+        assert covering.value(plan) >= before
+        before = covering.value(plan)
+
+
+def test_nobody_looks_for_a_plan_that_a_bound_rules_out() -> None:
+    covering = read_covering(hidden_cover(), Limits(sites=30)).covering
+    course, clock = begin_course(MostPeople(), covering, 0.0), Clock(work=ENOUGH)
+    course.bound = float(course.goal.ceiling(course.small) - 1)
+    _reach_everybody(course, clock)
+    assert clock.did == 0
+    course.bound += 1
+    _reach_everybody(course, clock)
+    assert course.value == course.goal.ceiling(course.small)
