@@ -226,7 +226,7 @@ def _print_kept(console: Console, kept: Path | None, say: Speech) -> None:
 def _print_plan(console: Console, plan: SitingPlan, say: Speech, result: Result) -> None:
     """Print the proposal: what it costs, how good it is, and its first sites in opening order."""
     cost = cost_text(plan.cost, result.cost_unit, say.language)
-    text = say("proposal_for", model=plan.model, sites=len(plan.selected), cost=cost, status=say(plan.status))
+    text = say("proposal_for", model=plan.model, sites=f"{len(plan.selected):,}", cost=cost, status=say(plan.status))
     if plan.status != "infeasible":
         (objective, of), (bound, _) = (say_objective(plan.model, value) for value in (plan.objective, plan.bound))
         gap = percent_sign(f"{100 * plan.gap:.3f} %", say.language)
@@ -240,7 +240,11 @@ def _print_plan(console: Console, plan: SitingPlan, say: Speech, result: Result)
     table = Table("", *heads, box=None, header_style="dim")
     _fold(table)
     for row in plan.table().head(_MOST_SITES).to_dict("records"):
-        figures = (f"{row['cost']:g}", f"{row['gain_people']:,.0f}", say.percent(row["covered_share"]))
+        figures = (
+            cost_text(row["cost"], "", say.language),
+            f"{row['gain_people']:,.0f}",
+            say.percent(row["covered_share"]),
+        )
         words = (str(row["id"]), say.site(row, result.labels), say.term(str(row["kind"])))
         table.add_row(str(row["rank"]), *map(_text, words), *figures)
     if plan.selected:
@@ -299,7 +303,14 @@ def print_comparison(found: ScenarioComparison, language: Language = "en") -> No
         people = [f"{row[name]:,.0f}" for name in ("gained", "lost", "unreached")]
         share = say.percent(row["covered_share"])
         room = (f"{row['served']:,.0f}", say.percent(row["served_share"])) if served else ()
-        table.add_row(_text(row["scenario"]), f"{row['covered']:,.0f}", share, *people, *room, f"{row['cost']:g}")
+        table.add_row(
+            _text(row["scenario"]),
+            f"{row['covered']:,.0f}",
+            share,
+            *people,
+            *room,
+            cost_text(row["cost"], "", say.language),
+        )
     console.print(table)
     for doubt in found.doubts:
         console.print(_text("! ", style="yellow") + _text(message_text(doubt.message, language)))

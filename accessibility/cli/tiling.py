@@ -37,7 +37,7 @@ from accessibility.tiles.drawing import map_whole
 from accessibility.tiles.gathering import Gathered, gather_tiles, site_districts, tabulate_whole
 from accessibility.tiles.measuring import Asked, Tile
 from accessibility.tiles.pairing import NationalPlan, propose_over_tiles
-from accessibility.wording import percent_text
+from accessibility.wording import cost_text, percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -210,7 +210,7 @@ def run_tiles(
         folder=folder,
         headlines=headlines(whole, options.day),
         settings=setting_table(whole),
-        notes=(*_notes(whole, asked), *_plan_notes(plan)),
+        notes=(*_notes(whole, asked), *_plan_notes(plan, area.settings.siting.cost_unit)),
         findings=[],
         warnings=0,
         manifest=record,
@@ -341,13 +341,14 @@ def _groups(whole: Gathered) -> pd.DataFrame:
     return group_table(whole, whole.at(SLOW_M_S), covered)
 
 
-def _plan_notes(plan: SitingCase | NationalPlan | None) -> list[str]:
+def _plan_notes(plan: SitingCase | NationalPlan | None, cost_unit: str) -> list[str]:
     """Return what a proposal in parts found; of another one the terminal tells more."""
     if not isinstance(plan, NationalPlan):
         return []
     whole = f"{plan.candidates:,} candidates, {plan.pairs:,} pairs in {plan.parts:,} parts"
-    found = f"proposal: {len(plan.table):,} sites for {plan.cost:g} ({whole})"
-    return [f"{found}: {plan.objective:,.0f} people; no plan does better than {plan.bound:,.0f}, gap {plan.gap:.3%}"]
+    found = f"proposal: {len(plan.table):,} sites for {cost_text(plan.cost, cost_unit, 'en')} ({whole})"
+    proof = f"no plan does better than {plan.bound:,.0f}, gap {100 * plan.gap:.3f} %"
+    return [f"{found}: {plan.objective:,.0f} people; {proof}"]
 
 
 def _notes(whole: Gathered, asked: Asked) -> tuple[str, ...]:

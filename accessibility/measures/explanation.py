@@ -18,7 +18,7 @@ from accessibility.streets import search
 from accessibility.streets.edits import Closure, NewStreet, edit_text
 from accessibility.streets.pieces import before_edits, edits_of, stand_on
 from accessibility.streets.snapping import SnapLimits, Snapped, snap_points
-from accessibility.wording import Wording
+from accessibility.wording import Wording, cost_text
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -164,7 +164,7 @@ class Explanation:
         if self.fix is None:
             return [say("explain_no_fix")]
         named, figure = _named(self.fix.name, self.fix.id, language), self._figure(self.fix.figure, say)
-        return [say("explain_fix", site=named, cost=f"{self.fix.cost:g}", figure=figure)]
+        return [say("explain_fix", site=named, cost=cost_text(self.fix.cost, "", language), figure=figure)]
 
     def _figure(self, figure: float, say: Wording) -> str:
         if self.rule.measure == "walk":

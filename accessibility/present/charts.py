@@ -285,7 +285,7 @@ def _columns(frontier: pd.DataFrame) -> tuple[NDArray[np.float64], ...]:
     short = values[:, 1] - values[:, 2]
     if (short > 1e-6 * np.maximum(values[:, 1], 1.0)).any():
         row = values[int(np.argmax(short))]
-        msg = f"frontier at budget {row[0]:g} covers {row[1]:,.0f} people, over its ceiling of {row[2]:,.0f}"
+        msg = f"frontier at budget {row[0]:,.10g} covers {row[1]:,.0f} people, over its ceiling of {row[2]:,.0f}"
         raise InputError(msg)
     return values[:, 0], values[:, 1], values[:, 2]
 

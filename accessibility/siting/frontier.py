@@ -83,7 +83,7 @@ class Frontier:
         first, last = self.covered_people[[0, -1]]
         return (
             f"<Frontier of {len(self.budgets)} {'budgets' if self.by == 'budget' else 'numbers of sites'} from"
-            f" {self.budgets[0]:g} to {self.budgets[-1]:g}: {first:,.0f} to {last:,.0f} people covered,"
+            f" {self.budgets[0]:,.10g} to {self.budgets[-1]:,.10g}: {first:,.0f} to {last:,.0f} people covered,"
             f" ceiling {self.ceiling_people:,.0f}>"
         )
 

@@ -301,7 +301,7 @@ def _contradiction(problem: Problem, limits: Limits, required: NDArray[np.intp],
         return f"{len(required)} sites are required, at most {limits.sites} may open"
     if limits.budget is not None and money_left(problem, limits, required) < 0:
         cost = float(problem.site_cost[required].sum())
-        return f"the required sites cost {cost:g}, the budget is {limits.budget:g}"
+        return f"the required sites cost {cost:,.10g}, the budget is {limits.budget:,.10g}"
     for pack in packs:
         there = np.intersect1d(pack.rows, required)
         if len(there) > pack.room:

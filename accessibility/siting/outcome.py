@@ -349,7 +349,7 @@ def _why_none(problem: Problem, limits: Limits, terms: Terms) -> str:
         "everybody is covered already": problem.covered_people == problem.population,
         "there is no candidate to open": not problem.candidate.any(),
         "the number of sites is 0, so that none opens": limits.sites == 0,
-        f"the budget of {limits.budget or 0:g} pays for no candidate; the cheapest costs {cheapest:g}": (
+        f"the budget of {limits.budget or 0:,.10g} pays for no candidate; the cheapest costs {cheapest:,.10g}": (
             limits.budget is not None and cheapest > limits.budget
         ),
         "the conditions leave no candidate to open": not terms.allowed.any(),

@@ -327,7 +327,7 @@ class SitingPlan(Frozen):
         """Return model, sites, objective, bound, gap and status; an infeasible plan has neither bound nor gap."""
         proof = "" if self.status == "infeasible" else f"bound {self._told(self.bound)}, gap {100 * self.gap:.2f} %, "
         return (
-            f"<SitingPlan {self.model}: {len(self.selected)} sites for {self.cost:g},"
+            f"<SitingPlan {self.model}: {len(self.selected)} sites for {self.cost:,.10g},"
             f" objective {self._told(self.objective)}, {proof}{self.status}>"
         )
 
@@ -336,7 +336,7 @@ class SitingPlan(Frozen):
 
         bound = f"bound {self._told(self.bound)}, gap {100 * self.gap:.2f} % ({self.bound_by})"
         facts = [
-            ("opens", f"{len(self.selected)} sites for {self.cost:g}"),
+            ("opens", f"{len(self.selected)} sites for {self.cost:,.10g}"),
             ("closes", ", ".join(map(str, self.closed))),
             ("objective", self._told(self.objective)),
             ("proof", self.status if self.status == "infeasible" else f"{self.status}: {bound}"),

@@ -237,7 +237,7 @@ class RobustPlan(Frozen):
     def __repr__(self) -> str:
         """Return aim, sites, draws, objective, bound and status."""
         figures = f"objective {100 * self.objective:.1f} %, bound {100 * self.bound:.1f} %, {self.status}"
-        sites = f"{len(self.selected)} sites for {self.cost:g} over {len(self.shares)} draws"
+        sites = f"{len(self.selected)} sites for {self.cost:,.10g} over {len(self.shares)} draws"
         return f"<RobustPlan {self.aim}: {sites}, {figures}>"
 
     @property

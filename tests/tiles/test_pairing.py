@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
 from itertools import chain, combinations
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -32,6 +34,7 @@ from accessibility.tiles.cutting import open_cut, write_cut
 from accessibility.tiles.gathering import gather_tiles
 from accessibility.tiles.measuring import Asked, Tile, measure_tile
 from accessibility.tiles.pairing import NationalPlan, propose_over_tiles
+from accessibility.wording import message_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -294,3 +297,18 @@ def test_tiles_answer_whom_sites_cover_alone(
         assert "expected --model mclp, lscp or max-min with --tiles" in capsys.readouterr().err
     assert call(monkeypatch, "site", town, "--tiles", "--budget", "2", "--robust") == 2
     assert "expected it without --robust" in capsys.readouterr().err
+
+
+def test_a_proposal_in_parts_is_told_in_both_languages() -> None:
+    table = pd.DataFrame({"id": [str(k) for k in range(1_200)]})
+    large = {"objective": 197_394_929.4, "bound": 197_396_457.0, "cost": 1_234_567.5}
+    size = {"parts": 38, "candidates": 156_800, "pairs": 74_857_359}
+    plan = NationalPlan(question=SimpleNamespace(), table=table, **large, **size)  # type: ignore[arg-type]
+    (said,) = tiling._plan_notes(plan, "万元")
+    assert "1,200 sites for 1,234,567.5 万元" in said
+    assert said.endswith("197,394,929 people; no plan does better than 197,396,457, gap 0.001 %")
+    chinese = message_text(said, "zh")
+    assert "1,200个网点，成本1,234,567.5" in chinese  # noqa: RUF001
+    assert not re.search("[a-z]", chinese)
+    far = "1,510,671 people have more than 10 km, or 167 min, to walk: their ways are not told"
+    assert message_text(far, "zh") == "1,510,671人的步行路程超过10公里或167分钟：未列出其路程"  # noqa: RUF001

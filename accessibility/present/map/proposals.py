@@ -81,7 +81,7 @@ def proposal_panel(proposal: Proposal, sites: Sites, words: MapWords, called: Ca
             "row": row_of.get(ident, -1),
             "kind": str(kind),
             "name": called(ident, name),
-            "cost": f"{cost:g}",
+            "cost": cost_text(cost, "", "en"),
             "gain": count(gain),
             "share": words.percent_cell(covered, plan.population),
         }

@@ -19,6 +19,7 @@ from accessibility.present.map.pmtiles import Extent, read_tiles, tile_number, t
 from accessibility.present.map.proposals import Proposal
 from accessibility.present.map.pyramid import Pyramid, deepest_zoom
 from accessibility.present.map.sheets import MapSheet
+from accessibility.wording import cost_text, percent_sign
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -93,8 +94,9 @@ class Opening:
     def lines(self, words: MapWords) -> Lines:
         """Return what a page says of it."""
         said = {"n": count(len(self.table)), "covered": count(self.covered), "bound": count(self.bound)}
-        cost = f"{self.cost:g} {self.cost_unit}".strip()
-        return words.lines("opening", **said, cost=cost, gap=f"{self.gap:.2%}")
+        cost = words.by_language(lambda language: cost_text(self.cost, self.cost_unit, language))
+        gap = words.by_language(lambda language: percent_sign(f"{100 * self.gap:.2f} %", language))
+        return words.lines("opening", **said, cost=cost, gap=gap)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -16,6 +16,7 @@ from accessibility.present.pages import data_address, page_template, printable, 
 from accessibility.present.report.page import POLICY
 from accessibility.streets.edits import edit_text
 from accessibility.whatif.comparison import ALL, TOTAL, tells_service
+from accessibility.wording import cost_text
 
 if TYPE_CHECKING:
     import os
@@ -95,7 +96,7 @@ def steps_html(scenario: Scenario, sites: Sites, labels: Mapping[str, SiteLabel]
     if not told:
         return f"<div>{words('nothing_tried')}</div>"
     lines = "".join(f"<li>{line}</li>" for line in told)
-    return f"<ul>{lines}</ul><div>{words('cost_of_opening', cost=f'{cost:g}')}</div>"
+    return f"<ul>{lines}</ul><div>{words('cost_of_opening', cost=cost_text(cost, '', 'en'))}</div>"
 
 
 def scenario_lines(scenario: Scenario, sites: Sites, labels: Mapping[str, SiteLabel], words: MapWords) -> list[str]:

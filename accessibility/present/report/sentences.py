@@ -10,7 +10,7 @@ from accessibility.measures.snap_audit import FAR_M
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.present.labels import SiteLabel, call_site
 from accessibility.siting.plan import say_objective
-from accessibility.wording import message_text
+from accessibility.wording import cost_text, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -290,7 +290,7 @@ def say_proof_plainly(proposal: ProposalFacts, locale: Locale) -> str:
 def _proof(plan: SitingPlan, locale: Locale) -> dict[str, str]:
     limit = ""
     if plan.budget is not None:
-        limit = locale("within_budget", budget=f"{plan.budget:g}")
+        limit = locale("within_budget", budget=cost_text(plan.budget, "", locale.language))
     elif plan.sites_limit is not None:
         limit = locale("within_sites", sites=plan.sites_limit)
     bound, unit = say_objective(plan.model, plan.bound)
