@@ -327,3 +327,10 @@ def test_a_budget_below_the_required_sites_has_no_place_in_the_opening_order() -
     assert np.isnan(curve.nested_people[0])
     assert curve.nested_people[1:].tolist() == [4.0, 9.0]
     assert curve.rollout.order[0] == 1
+
+
+def test_a_cost_above_a_million_is_told_by_all_its_digits() -> None:
+    problem = Problem.from_costs([[0.0]], [10], 1, site_cost=[1_234_567.5])
+    plan = solve_mclp(problem, budget=2e6)
+    assert "1 sites for 1,234,567.5," in repr(plan)
+    assert "1,234,567.5" in plan._repr_html_()

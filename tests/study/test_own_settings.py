@@ -19,8 +19,9 @@ import accessibility as acc
 from accessibility import InputError, Rule, Standard, Study, measure_coverage
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.service_areas import standard_bands
-from accessibility.measures.tables import district_columns, headline, setting_table
+from accessibility.measures.tables import district_columns, setting_table
 from accessibility.present.layers.files import short_names
+from accessibility.present.map.legends import headlines
 from accessibility.present.map.packing import states
 from accessibility.present.schema import data_dictionary
 from accessibility.standards import SETTINGS
@@ -67,7 +68,9 @@ def test_each_setting_has_its_own_limit_and_measure() -> None:
     # As the crow flies 3 km are as long here: only settings judged by a distance are read so.
     assert [c for c in table.columns if c.endswith("_radius")] == ["山区_covered_share_radius"]
     assert setting_table(now)["setting"].tolist() == ["core", "old town", "山区", "total"]
-    assert "5-minute walk (core) or a 10-minute walk (old town) or 3 km along the network (山区)" in headline(now)
+    assert (
+        "5-minute walk (core) or a 10-minute walk (old town) or 3 km along the network (山区)" in headlines(now)["en"]
+    )
 
 
 def test_every_question_knows_them() -> None:
