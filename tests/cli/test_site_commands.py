@@ -306,7 +306,7 @@ def test_whether_a_plan_holds_is_told_with_it_or_refused_before_a_file_is_writte
     assert call(monkeypatch, "site", town, "--budget", 3, "--floor", 0.1, "--robust", "--out", out) == 2
     assert "floors" in capsys.readouterr().err
     assert call(monkeypatch, "site", town, "--budget", 3, "--aim", "worst", "--out", out) == 2
-    assert "expected --robust with it" in capsys.readouterr().err
+    assert "--aim without --robust; expected both" in capsys.readouterr().err
     assert not out.exists()
     assert call(monkeypatch, "site", town, "--budget", 3, "--robust", "--json", "--out", out) == 0
     told = json.loads(capsys.readouterr().out)
