@@ -43,7 +43,7 @@ _LIKELY, _SPARE = 0.01, 2  # share of a column that may open; how many a site of
 _NEAR, _WIDE = 3, 5  # columns a site that could be swapped in: into a plan annealed anew, and into the best of some
 # Shares of all the work: for the prices of a large question, better ones, floors, a core, all that is left, if little.
 _DUAL_WORK, _REBOUND_WORK, _FLOOR_WORK, _CORE_WORK, _WHOLE_WORK, _SOON_WORK = 0.5, 0.05, 0.5, 0.08, 0.6, 0.2
-_CUT_WORK, _CUT_ENTRIES = 0.2, 300_000  # for a linear program and its cuts; entries of one that is worth it
+_CUT_WORK, _CUT_ENTRIES = 0.2, 1_000_000  # for a linear program and its cuts; entries of one that is worth it
 _EVERYBODY_WORK = 0.1  # for plans that leave nobody out
 _CUT_PAYS, _CUT_RESTS = 0.1, 2  # share of the gap that cuts close if they pay; turns without any after some that do not
 # What a mixed-integer program may hold so that the solver gets anywhere with so much of all the work.
@@ -242,7 +242,7 @@ def finish_course(course: Course, clock: Clock) -> None:
     cutting = course.cutting
     if course.closed and course.by == "solver" and cutting is not None:
         # A few cuts more may prove what the solver says.
-        cutting.run(clock.part(_CUT_WORK), cutting.claim.wanted - course.value)
+        cutting.run(clock, _CUT_WORK, cutting.claim.wanted - course.value)
         course.by = "tree" if cutting.claim.wanted - cutting.value <= course.bound else "solver"
 
 
@@ -407,7 +407,7 @@ def _cut(course: Course, clock: Clock) -> None:
     before = course.bound
     cutting = course.cutting = course.cutting or Cutting(course.claim())
     everybody = cutting.claim.wanted
-    cutting.run(clock.part(_CUT_WORK), everybody - course.value)
+    cutting.run(clock, _CUT_WORK, everybody - course.value)
     bound = everybody - cutting.value
     if bound < course.guide.bound:
         place = np.searchsorted(cutting.claim.sites, course.small.site, sorter=np.argsort(cutting.claim.sites))

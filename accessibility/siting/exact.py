@@ -251,7 +251,9 @@ def _solved(program: Program, effort: Effort, warm: NDArray[np.float64] | None, 
     return _answer(highs, program, mixed=mixed, seconds=time.monotonic() - begun)
 
 
-def _run(highs: _Highs, clock: Clock | None, *, mixed: bool, iteration: float = _ITERATION) -> None:
+def _run(
+    highs: _Highs, clock: Clock | None, *, mixed: bool, iteration: float = _ITERATION, interior: bool = False
+) -> None:
     """Run the solver until it ends or its clock is up, and count what it did.
 
     Its own clock is set only where the user has one. It looks at limits of ours at the same places of the same search.
@@ -259,7 +261,8 @@ def _run(highs: _Highs, clock: Clock | None, *, mixed: bool, iteration: float = 
     if clock is None:
         _launch(highs)
         return
-    before = max(highs.getInfo().simplex_iteration_count, 0)
+    method = "ipm" if interior else "simplex"
+    before = 0 if interior else max(highs.getInfo().simplex_iteration_count, 0)  # only the simplex method goes on
     each = iteration * (highs.getNumNz() + highs.getNumCol() + highs.getNumRow())
     most = clock.left / each
     looks = 0
@@ -277,9 +280,9 @@ def _run(highs: _Highs, clock: Clock | None, *, mixed: bool, iteration: float = 
         # The solver's clock runs on over all its solves.
         highs.setOptionValue("time_limit", highs.getRunTime() + clock.left_s)
     if not mixed and math.isfinite(most):
-        highs.setOptionValue("simplex_iteration_limit", int(min(before + most, 2**31 - 1)))
+        highs.setOptionValue(f"{method}_iteration_limit", int(min(before + most, 2**31 - 1)))
     _launch(highs)
-    clock.spend(each * max(highs.getInfo().simplex_iteration_count - before, looks * _LOOK, 1))
+    clock.spend(each * max(getattr(highs.getInfo(), f"{method}_iteration_count") - before, looks * _LOOK, 1))
 
 
 def _launch(highs: _Highs) -> None:
@@ -337,7 +340,7 @@ def _answer(highs: _Highs, program: Program, *, mixed: bool, seconds: float) -> 
 
 
 class Relaxation:
-    """A linear program that grows by rows; every solve begins where the last one ended.
+    """A linear program that grows by rows; every solve begins where the last one ended, but by an interior point.
 
     Parameters
     ----------
@@ -346,15 +349,23 @@ class Relaxation:
     begin
         Where it begins: ``(c,)`` columns at their upper bound, ``(c,)`` columns between their bounds (the others at the
         lower one), and ``(r,)`` rows at their lower bound, as many as columns between theirs.
+    interior
+        Whether it is solved by the interior-point method, anew each time and to no vertex: where the simplex method
+        would take long to a first solution.
     """
 
-    def __init__(self, program: Program, begin: tuple[NDArray[np.bool_], ...] | None = None) -> None:
+    def __init__(
+        self, program: Program, begin: tuple[NDArray[np.bool_], ...] | None = None, *, interior: bool = False
+    ) -> None:
         """Hand the program to the solver."""
         self._highs = _Highs()
         for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0)):
             self._highs.setOptionValue(option, value)
+        if interior:
+            self._highs.setOptionValue("solver", "ipm")
+            self._highs.setOptionValue("run_crossover", "off")
         self._highs.passModel(_model(program))
-        self._program = program
+        self._program, self._interior = program, interior
         if begin is not None:
             self._begin(*begin)
 
@@ -386,5 +397,5 @@ class Relaxation:
     def solve(self, clock: Clock, iteration: float = _ITERATION) -> Answer:
         """Return the answer for the rows there are; an iteration counts so much for every entry, row and column."""
         begun = time.monotonic()
-        _run(self._highs, clock, mixed=False, iteration=iteration)
+        _run(self._highs, clock, mixed=False, iteration=iteration, interior=self._interior)
         return _answer(self._highs, self._program, mixed=False, seconds=time.monotonic() - begun)

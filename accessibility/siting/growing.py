@@ -188,7 +188,9 @@ def _odd_sets(  # noqa: C901, PLR0912
     return count, steps
 
 
-_ITERATION = 3.0
+_ITERATION, _INTERIOR = 3.0, 100.0  # work of an iteration for every entry, row and column, and within a program
+_FACTOR, _SAMPLE = 0.02, 64  # of what factors may fill, what takes work; rows that are looked at for it
+_MOST_ITERATIONS = 40  # of a solution, more or less
 _ENTRIES, _LEAVES, _PRICES = 60_000, 400, 400_000  # of a claim that is small, and of its tree
 _SHARE = 0.05  # of all the work, for a tree
 _LARGE_TERM = 1e3
@@ -273,9 +275,11 @@ class ClaimBound:
     ----------
     claim
         What it is of.
+    interior
+        Whether it is solved by the interior-point method: whole, not in parts.
     """
 
-    def __init__(self, claim: Claim) -> None:
+    def __init__(self, claim: Claim, *, interior: bool = False) -> None:
         """Hand the program to the solver, in numbers that are near 1."""
         self.claim = claim
         self.rows, self.least = claim.rows, claim.least
@@ -286,7 +290,7 @@ class ClaimBound:
         )
         self._scale = np.where(greatest > _LARGE_TERM, 1.0 / greatest, 1.0)
         self._unit = solver_unit(float(claim.loss.sum()))
-        self._solver = Relaxation(self._program())
+        self._solver, self._interior = Relaxation(self._program(), interior=interior), interior
 
     def _program(self) -> Program:
         claim, size = self.claim, len(self.claim.loss)
@@ -306,7 +310,7 @@ class ClaimBound:
     ) -> Point | None:
         """Return what is lost at the least within bounds of the columns; None where the solver does not say."""
         self._solver.bound_columns(*within)
-        answer = self._solver.solve(clock, _ITERATION)
+        answer = self._solver.solve(clock, self._inside if self._interior else _ITERATION)
         turned = sparse.csr_array(self.rows.T)
         if answer.infeasible:
             return self._never(within, turned, wanted)
@@ -315,6 +319,23 @@ class ClaimBound:
         price = np.maximum(answer.duals, 0.0) * self._scale * self._unit
         loss = priced(self.claim, (turned, self.least), price, within)
         return Point(loss=rounded(self.claim, loss), price=price, values=answer.values)
+
+    @property
+    def work(self) -> float:
+        """What a solution by the interior-point method takes, more or less."""
+        return _MOST_ITERATIONS * self._inside * self._size
+
+    @property
+    def _size(self) -> int:
+        return int(self.rows.nnz + sum(self.rows.shape))
+
+    @property
+    def _inside(self) -> float:
+        """What an iteration of that method takes for every entry, row and column: it factors who shares a column."""
+        size = len(self.least)
+        looked = self.rows[np.unique(np.linspace(0, size - 1, min(_SAMPLE, size)).astype(np.intp))]
+        shared = size * (looked @ self.rows.T).nnz / looked.shape[0]
+        return float(_INTERIOR + _FACTOR * shared**1.5 / self._size)
 
     def _never(
         self, within: tuple[NDArray[np.float64], NDArray[np.float64]], turned: sparse.csr_array, wanted: float
@@ -361,18 +382,24 @@ class Cutting:
 
     def __init__(self, claim: Claim) -> None:
         """Begin with no halves."""
-        self._program = ClaimBound(claim)
+        self._program = ClaimBound(claim, interior=True)
         self.claim = claim
         self.best: Point | None = None
         self.tree: Tree | None = None
         self.ended = False
 
-    def run(self, clock: Clock, wanted: float) -> None:
-        """Cut until the loss is what is wanted, nothing more is found, or the clock is up."""
-        within = (np.zeros(len(self.claim.loss)), self.claim.upper)
-        while not (clock.up or self.ended):
+    def run(self, clock: Clock, share: float, wanted: float) -> None:
+        """Cut until the loss is what is wanted, nothing more is found, or a share of the clock's size is spent.
+
+        The last solution may take as much again. None is begun that would take more: nothing is known of one that is
+        cut short.
+        """
+        within, most = (np.zeros(len(self.claim.loss)), self.claim.upper), share * clock.size
+        end = clock.did + most
+        while not (clock.up or self.ended or clock.did >= end or self._program.work > 2 * most):
             point = self._program.solve(within, wanted, clock)
             if point is None:
+                self.ended = True
                 return
             if self.best is None or point.loss > self.best.loss:
                 self.best = point

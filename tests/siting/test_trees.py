@@ -13,15 +13,18 @@ import numpy as np
 import pytest
 from provingworlds import MODELS, draw_question, find_truth, objective_of
 from scipy import sparse
+from scipy.optimize import linprog
+from sitingworlds import scattered
 
 from accessibility.errors import InfeasibleError, UnprovenError
 from accessibility.siting import enumeration, verify, verify_plan
-from accessibility.siting.claims import claims_of
+from accessibility.siting.claims import claim_most, claims_of
 from accessibility.siting.effort import Clock
 from accessibility.siting.growing import ClaimBound, Cutting, grow_tree
+from accessibility.siting.limits import Limits
 from accessibility.siting.pairs import Pairs
 from accessibility.siting.plan import Prices
-from accessibility.siting.tree import Claim, Tree, least_loss
+from accessibility.siting.tree import Claim, Tree, least_loss, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,10 +206,33 @@ def test_halves_prove_that_an_odd_ring_needs_half_a_site_more_than_fractions_do(
     assert point is not None
     assert point.loss == pytest.approx(1.5)
     cutting = Cutting(claim)
-    cutting.run(Clock(), 2.0)
+    cutting.run(Clock(), 1.0, 2.0)
     assert cutting.tree is not None
     assert cutting.tree.halves.item.tolist() == [0, 1, 2]
     assert least_loss(claim, cutting.tree) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_interior_point_proves_the_relaxation_as_a_vertex_does(seed: int) -> None:
+    claim = claim_most(scattered(150, 40, seed=seed, radius=0.2), Limits(sites=5 + seed))
+    within = np.zeros(len(claim.loss)), claim.upper
+    truth = linprog(claim.loss, A_ub=-claim.rows.toarray(), b_ub=-claim.least, bounds=(0, 1)).fun or 0.0
+    assert truth > 1.0
+    for interior in (False, True):
+        point = ClaimBound(claim, interior=interior).solve(within, 0.0, Clock())
+        assert point is not None
+        assert point.loss == pytest.approx(rounded(claim, truth), rel=1e-6)
+
+
+def test_no_solution_is_begun_that_would_take_more_than_its_share() -> None:
+    claim, clock = claim_most(scattered(150, 40, seed=0, radius=0.2), Limits(sites=6)), Clock()
+    cutting = Cutting(claim)
+    cutting.run(clock, 0.0, 0.0)
+    assert (cutting.tree, clock.did) == (None, 0)
+    cutting.run(clock, 1.0, claim.wanted)
+    assert cutting.tree is not None
+    assert clock.did <= clock.size
+    assert least_loss(claim, cutting.tree) == pytest.approx(cutting.value)
 
 
 def test_halves_of_halves_prove_a_larger_odd_ring() -> None:
