@@ -128,6 +128,7 @@ _MOST_ROWS = 50_000_000
 _VIEWS = "SELECT name, sql FROM sqlite_master WHERE type = 'view' AND name IN (SELECT table_name FROM gpkg_contents)"
 _LOOK, _MOST_LOOKS = 1_000_000, 500  # steps of SQLite between two looks at a view that is counted, and looks
 _MANY_ROWS = 1_000_000
+_MANY_BYTES, _MOST_TIMES = 50_000_000, 100  # unpacked, and as a multiple of what is packed
 PARQUET_SUFFIXES = (".parquet", ".geoparquet")
 FOLDER = "folder"  # the column that says in which folder of a KML a mark lies
 
@@ -218,13 +219,17 @@ def refuse_shapes_off_earth(shapes: NDArray[np.object_], names: Any, *, source: 
 
 
 def _refuse_many_rows(path: Path) -> None:
-    """Raise `InputError` where a Parquet file says that it has far more rows than its bytes can tell apart."""
+    """Raise `InputError` where a Parquet file says that it has far more rows or texts than its bytes can tell apart."""
     import pyarrow.parquet as pq  # noqa: PLC0415 -- only this format needs it
 
-    rows, size = pq.read_metadata(path).num_rows, path.stat().st_size
+    told, size = pq.read_metadata(path), path.stat().st_size
+    rows, bytes_ = told.num_rows, sum(told.row_group(k).total_byte_size for k in range(told.num_row_groups))
     if rows > _MOST_ROWS or (rows > _MANY_ROWS and rows > size):
         found = f"says {rows:,} rows in {size / 1e6:.1f} MB"
         msg = f"{path.name}: {found}; expected a table of places, a byte or more a row"
+        raise InputError(msg)
+    if bytes_ > max(_MANY_BYTES, _MOST_TIMES * size):
+        msg = f"{path.name}: {size / 1e6:.1f} MB that unpack to {bytes_ / 1e6:,.0f} MB; expected a table of places"
         raise InputError(msg)
 
 

@@ -286,3 +286,12 @@ def test_a_layer_that_is_a_view_without_end_is_refused(
     else:
         with pytest.raises(InputError, match="its layer 'v' is a view that does not end"):
             read_vector(path)
+
+
+def test_a_parquet_file_that_unpacks_to_a_hundred_times_its_size_is_refused(tmp_path: Path) -> None:
+    frame = gpd.GeoDataFrame({"name": ["x" * 60_000_000]}, geometry=[shapely.Point(108.2, 30.5)], crs=4326)
+    frame.to_parquet(tmp_path / "o.parquet", compression="zstd")
+    with pytest.raises(InputError, match=r"o\.parquet: 0\.0 MB that unpack to 60 MB; expected a table of places"):
+        read_vector(tmp_path / "o.parquet")
+    frame.assign(name="x").to_parquet(tmp_path / "o.parquet")
+    assert len(read_vector(tmp_path / "o.parquet")) == 1
