@@ -38,6 +38,7 @@ from accessibility.present.report.readout import write_scenario_report
 from accessibility.present.report.sentences import say_service
 from accessibility.present.report.sureness import tell_bars, tell_sureness
 from accessibility.quality.suspicions import doubts_of_scenario
+from accessibility.sources.stamps import stamp_files
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.beside import tell_trial
 from accessibility.study.scenariofile import read_scenarios
@@ -154,6 +155,7 @@ def _compare(
     study = read_study(path, progress=progress.step, cache=options.cache)
     folder = choose_folder(study, out, "-scenarios")
     claim_folder(folder, [path, scenario_file, *study.inputs.values()], overwrite=options.overwrite)
+    stamps = stamp_files([path, scenario_file, *study.inputs.values()])
     progress.step("Walking from every home")
     now = study.coverage()
     walkers = [replace(now.walker, speed_m_s=speed) for speed in SPEEDS_M_S]
@@ -171,6 +173,7 @@ def _compare(
         study_file=path,
         folder=folder,
         inputs=study.inputs,
+        stamps=stamps,
         parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
         warnings=[*(finding for finding in study.findings if finding.is_warning), *odd],
         seconds=round(time.monotonic() - begun, 3),

@@ -39,6 +39,7 @@ from accessibility.present.report.sentences import say_capacity, say_own_walks, 
 from accessibility.present.report.sureness import tell_bars, with_certainty
 from accessibility.present.report.workbook import write_workbook
 from accessibility.present.schema import RunParts, data_dictionary
+from accessibility.sources.stamps import stamp_files
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.county import sample_file
 from accessibility.study.holding import hold_plans, refuse_unheld_question
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.present.report.facts import Facts
     from accessibility.quality import Quality
+    from accessibility.sources.stamps import Stamps
     from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase
     from accessibility.study.study import Study
@@ -242,6 +244,10 @@ class _Pack:
     def folder(self) -> Path:
         return choose_folder(self.study, self.out)
 
+    @cached_property
+    def stamps(self) -> Stamps:
+        return stamp_files([Path(self.study.path), *self.study.inputs.values()])
+
 
 def _open(path: Path, out: Path | None, options: Options, progress: Progress) -> _Pack:
     """Return the pack of a study, whose folder is then free to be written."""
@@ -255,7 +261,7 @@ def _open(path: Path, out: Path | None, options: Options, progress: Progress) ->
         out=out,
         options=options,
     )
-    claim_folder(pack.folder, [path, *pack.study.inputs.values()], overwrite=options.overwrite)
+    claim_folder(pack.folder, [*pack.stamps], overwrite=options.overwrite)
     return pack
 
 
@@ -406,6 +412,7 @@ def _record(pack: _Pack, measured: Measured, case: SitingCase | None) -> dict[st
             study_file=study.path,
             folder=pack.folder,
             inputs=study.inputs,
+            stamps=pack.stamps,
             parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
             warnings=[finding for finding in study.findings if finding.is_warning],
             seconds=0.0,

@@ -27,6 +27,7 @@ from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposa
 from accessibility.present.map.legends import headlines
 from accessibility.present.map.tiledmap import Opening, TiledMap
 from accessibility.present.schema import RunParts, data_dictionary
+from accessibility.sources.stamps import stamp_files
 from accessibility.study.loading.context import Loading, attribution_of, default_cache, input_files
 from accessibility.study.loading.sites import load_area
 from accessibility.study.proposing import Question, SitingCase
@@ -142,6 +143,7 @@ def run_tiles(
     folder = choose_folder(area, out, "-tiles")
     inputs = input_files(area.load)
     claim_folder(folder, [path, *inputs.values()], overwrite=options.overwrite)
+    stamps = stamp_files([path, *inputs.values()])
     cut = cut_once(area.load, inputs, path, progress.step)
     asked = Asked(
         pairs=question is not None,
@@ -196,6 +198,7 @@ def run_tiles(
                 study_file=path,
                 folder=folder,
                 inputs=inputs,
+                stamps=stamps,
                 parameters=area.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
                 warnings=[finding for finding in cut.findings if finding.is_warning],
                 seconds=round(time.monotonic() - begun, 3),

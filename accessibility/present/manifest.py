@@ -22,12 +22,14 @@ from accessibility.errors import OBEYED, InputError
 from accessibility.measures.tables import speed_text
 from accessibility.sources.cache import sha256_file
 from accessibility.sources.files import absence, is_file, write_text
+from accessibility.sources.stamps import refuse_changed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from accessibility.measures.tables import Totals
     from accessibility.sources.checks import Finding
+    from accessibility.sources.stamps import Stamps
 
 # What can change a figure, or the bytes of a file.
 _LIBRARIES = (
@@ -63,6 +65,8 @@ class Run:
         How long the run took.
     command, date, options
         What was asked for: the command, the day that the files bear, language and files on request.
+    stamps
+        What the files were when they were read, see `accessibility.sources.stamps`.
     """
 
     study: str
@@ -75,6 +79,7 @@ class Run:
     command: str = "cover"
     date: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    stamps: Stamps = field(default_factory=dict)
 
 
 def record_run(
@@ -130,6 +135,7 @@ def record_run(
         "warnings": [str(warning) for warning in run.warnings],
         "environment": _environment(),
     }
+    refuse_changed(run.stamps)  # by now they are hashed
     plain: dict[str, Any] = _plain(told)
     return plain
 

@@ -24,6 +24,7 @@ from accessibility.sources.osm import extracts as osm
 from accessibility.sources.osm.features import names_frame, water_frame
 from accessibility.sources.placed import PlacedStreets, junctions_of, parts_of
 from accessibility.sources.raster.surfaces import sample_heights
+from accessibility.sources.stamps import refuse_changed, stamp_files
 from accessibility.sources.vectors import read_vector
 from accessibility.streets.compounds import enclose_lanes
 from accessibility.streets.foot import SHORT_TUNNEL_M
@@ -296,6 +297,7 @@ def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> di
     """
     settings = load.settings
     name = settings.name or load.folder.name
+    stamps = stamp_files(input_files(load).values())
     step("Districts")
     area, of_area = load_area(load)
     step("People")
@@ -329,6 +331,7 @@ def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> di
     files = input_files(load)
     findings = (*of_area, *of_people, *of_network, *of_heights, *of_sites, *of_places, *together)
     findings = keep_findings(files, findings)
+    refuse_changed(stamps)
     warn_of(source, findings)
     return {
         "network": network,
