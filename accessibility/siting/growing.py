@@ -51,7 +51,7 @@ def find_halves(
     most: int,
     clock: Clock,
 ) -> Pairs:
-    """Return sets of rows, those first whose halves the values fall short of most.
+    """Return sets of rows, those first whose halves the values fall short of most, times what a row loses.
 
     Parameters
     ----------
@@ -74,24 +74,34 @@ def find_halves(
     loses = odd @ values + slack
     may = np.ones(len(least), np.bool_)
     may[claim.small : len(claim.least)] = False
+    worth = _worth(claim, matrix)
     found = Pairs(start=np.zeros(1, np.int64), item=np.empty(0, np.int32))
     for loose, size in _BOUNDS:
         rows_in = np.flatnonzero(may & (slack < loose) & (loses < size))
-        found = _sets(odd[rows_in], values, (loses[rows_in], least[rows_in]), most, clock)
+        found = _sets(odd[rows_in], values, (loses[rows_in], least[rows_in], worth[rows_in]), most, clock)
         found = Pairs(start=found.start, item=rows_in[found.item].astype(np.int32))
         if len(found) >= _ENOUGH * most:
             break
     return found
 
 
+def _worth(claim: Claim, rows: sparse.csr_array) -> NDArray[np.float64]:
+    """Return the least that a row loses by a column that is no site: its price is seldom greater."""
+    own = sparse.csr_array(rows[:, len(claim.sites) :])
+    of, loss = np.repeat(np.arange(rows.shape[0]), np.diff(own.indptr)), claim.loss[len(claim.sites) :]
+    found = np.full(rows.shape[0], INFINITE)
+    np.minimum.at(found, of, loss[own.indices])
+    return np.where(np.isfinite(found), found, 1.0)
+
+
 def _sets(
     odd: sparse.csr_array,
     values: NDArray[np.float64],
-    of: tuple[NDArray[np.float64], NDArray[np.float64]],
+    of: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
     most: int,
     clock: Clock,
 ) -> Pairs:
-    """Return the sets among these rows, the most violated first, no row too often."""
+    """Return the sets among these rows, those that cut off most first, no row too often."""
     there = np.flatnonzero(values > _LEAST)
     support = sparse.csr_array(odd[:, there])
     support.sort_indices()
@@ -110,7 +120,8 @@ def _sets(
         _VIOLATED,
     )
     clock.spend(_READS * (steps + shared.nnz))
-    order = np.argsort(lost[:count], kind="stable")
+    worth = np.append(of[2], INFINITE)[sets[:count]].min(axis=1)  # -1, no row, is the last
+    order = np.argsort((lost[:count] - 1.0) * worth, kind="stable")
     used, lines = np.zeros(len(of[0]), np.intp), []
     for rows in sets[order]:
         line = rows[rows >= 0]

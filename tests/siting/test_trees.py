@@ -20,7 +20,7 @@ from accessibility.errors import InfeasibleError, UnprovenError
 from accessibility.siting import enumeration, verify, verify_plan
 from accessibility.siting.claims import claim_most, claims_of
 from accessibility.siting.effort import Clock
-from accessibility.siting.growing import ClaimBound, Cutting, grow_tree
+from accessibility.siting.growing import ClaimBound, Cutting, find_halves, grow_tree
 from accessibility.siting.limits import Limits
 from accessibility.siting.pairs import Pairs
 from accessibility.siting.plan import Prices
@@ -116,6 +116,27 @@ def test_a_forged_tree_is_refused(model: str) -> None:
         for change in ({"trees": ()}, {"trees": plan.trees * 2}, {"bound_by": "solver"}):
             with pytest.raises(UnprovenError):
                 verify_plan(drawn.problem, replace(plan, **change))
+
+
+@pytest.mark.parametrize("heavy", [0, 1])
+def test_the_half_that_cuts_off_most_people_comes_first(heavy: int) -> None:
+    """Two triangles: half of each site falls short of one by as much as of the other, but not by as many people."""
+    triangle = np.array([[1.0, 1, 0], [0, 1, 1], [1, 0, 1]])
+    people = np.repeat([1.0, 10.0] if heavy else [10.0, 1.0], 3)
+    rows = sparse.csr_array(sparse.hstack([sparse.block_diag([triangle, triangle]), sparse.eye_array(6)]))
+    claim = Claim(
+        loss=np.append(np.zeros(6), people),
+        rows=rows,
+        least=np.ones(6),
+        upper=np.ones(12),
+        sites=np.arange(6),
+        splits=np.ones(12, np.bool_),
+        small=6,
+        whole=True,
+        wanted=0.0,
+    )
+    found = find_halves(claim, (rows, claim.least), np.append(np.full(6, 0.5), np.zeros(6)), 1, Clock())
+    assert found.item.tolist() == [3 * heavy, 3 * heavy + 1, 3 * heavy + 2]
 
 
 def drawn_claim(random: np.random.Generator) -> Claim:
