@@ -52,6 +52,6 @@ def refuse_changed(stamps: Stamps) -> None:
 def _stamp(path: Path) -> Stamp | None:
     try:
         told = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a name that no file can have
         return None
     return (told.st_size, told.st_mtime_ns) if stat.S_ISREG(told.st_mode) else None  # reading may touch a folder

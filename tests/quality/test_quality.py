@@ -323,7 +323,7 @@ def test_liechtenstein(liechtenstein: Path, tmp_path: Path) -> None:
     study = acc.read_study(path, cache=tmp_path)
     quality = measure_quality(study)
     table: Any = quality.table.set_index("code")
-    assert "ratio 1.0000" in table.loc["official-totals", "message"]  # the buildings share the official totals
+    assert "officially: 1.00 times as many" in table.loc["official-totals", "message"]  # shared by buildings
     assert len(quality.snap) == 12
     moved = measure_at_nodes(study, quality.coverage)
     assert quality.nearest_node_points == pytest.approx(100 * (moved.share - quality.coverage.share))

@@ -459,7 +459,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
         ),
         (
             ["id,lon,lat", "1,,", "2,108.1,30", "3,121.47E,31"],
-            r"2 cells are blank or no numbers: row 2 ', ', row 4 '121.47E",
+            r"2 cells are blank or no numbers: row 2 '', row 4 '121.47E",
         ),
         (["id,lon,lat", "1,0,0"], r"1 of 1 rows"),
         (["id,lon,lat,cost", "1,108,30,-2"], r"t.csv: column 'cost': 1 cell is negative: row 2 '-2'; expected a cost"),
@@ -497,7 +497,7 @@ def test_a_few_rows_without_coordinates_are_set_aside_and_counted(tmp_path: Path
     sites, findings = read_sites(csv(tmp_path, "id,name,lon,lat", *GOOD, *bad), OUTLETS)
     assert len(sites) == 40
     assert counted(findings) == {"no-coordinates": 2}
-    assert "row 42 ', ', row 43 '121.47E, 31': set aside" in findings[0].message
+    assert "row 42 '', row 43 '121.47E, 31': set aside" in findings[0].message
     with pytest.raises(InputError, match=r"3 cells are blank or no numbers.*\(3 of 43 rows\)"):
         read_sites(csv(tmp_path, "id,name,lon,lat", *GOOD, *bad, "X3,x,0,0"), OUTLETS)
 
