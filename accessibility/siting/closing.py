@@ -285,7 +285,8 @@ def _take_turn(course: Course, clock: Clock) -> None:
     """
     if course.guide is None or course.value > course.bounded:
         bound_course(course, clock.part(_REBOUND_WORK))
-    _reach_everybody(course, clock)
+    if course.turns or len(course.small.site) > _CORE:  # a core of a small question is all of it, and soon solved
+        _reach_everybody(course, clock)
     crosses = False
     if not course.turns:
         size = _CORE

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from accessibility.streets.search.compiling import I64, U64
 
 _CHUNK = 10_000_000  # work between two looks at the clock
+_SWAP = 200  # work of a swap, beside what it reads: of few sites it is most of it
 _READS = 0.4  # what a pair takes where columns open and close: most of them need not be read
 _ONE = np.int64(1)
 
@@ -76,7 +77,7 @@ def _swap(search: Search, rows: tuple[I64, I64, I64, I64], course: I64, random: 
     newest = NONE
     while course[0] > 0 and course[4] < most:
         course[3] += 1
-        course[4] += opens.size + turns
+        course[4] += _SWAP + opens.size + turns
         place = _missed_least(search.gain, since, opens, newest)
         j = opens[place]
         turn_column(j, search)
