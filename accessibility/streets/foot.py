@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.streets.lifecycle import is_absent
+from accessibility.streets.lifecycle import STANDING_KEYS, WALKED_KEYS, forbids_walking, is_absent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +66,7 @@ _EVERYWHERE = (
 STREET_KEYS = (
     *(*_EVERYWHERE, "motorroad", "expressway", "tunnel", "conveying", *_SIDES),
     *("bridge", "indoor", "location", "layer"),
-    *("status", "lifecycle", "planned", "proposed", "under_construction"),
+    *(*STANDING_KEYS, *WALKED_KEYS),
 )
 FERRY_KEYS = ("route", "duration", *_EVERYWHERE)
 PIER_KEYS = tuple(dict.fromkeys(key for key, _ in LIKE_STREETS))
@@ -239,6 +239,8 @@ class FootAccess:
             return f"highway={highway}" if highway else "not a street"
         if is_absent(tags):
             return "highway=construction"
+        if foot is None and forbids_walking(tags):
+            return "foot=no"
         if foot in ALLOWED or foot in RESIDENTS:
             return ""
         shut = self._shut(tags)

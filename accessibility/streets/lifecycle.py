@@ -83,7 +83,11 @@ _BUILT = (
     *("是否建成", "是否通车", "是否开通", "是否贯通", "是否开放", "已建成", "已通车", "已开通"),
 )
 STANDING_KEYS = (*_STATUS, *_TO_COME, *_BUILT)
-"""Columns that say whether a street is there yet, or still: in words, or by yes and no."""
+"""Tags or columns that say whether a street is there yet, or still: in words, or by yes and no."""
+WALKED_KEYS = ("walkable", "is_walkable", "ar_pedest", "AR_PEDEST", "可步行", "是否可步行", "是否允许步行", "行人通行")
+"""Those that say by yes and no whether people walk there."""
+_YES = frozenset({"yes", "y", "true", "t", "1", "是"})
+_NO = frozenset({"no", "n", "false", "f", "0", "否"})
 
 
 def is_gone(text: str) -> bool:
@@ -183,5 +187,19 @@ def is_absent(tags: Mapping[str, str]) -> bool:
     [True, True, False, False]
     """
     gone = any(is_gone(tags[key]) for key in _STATUS if key in tags)
-    to_come = any(tags.get(key) in ("yes", "y", "是") for key in _TO_COME)
-    return gone or to_come or any(tags.get(key) in ("no", "n", "否") for key in _BUILT)
+    return gone or _says_one(tags, _TO_COME, _YES) or _says_one(tags, _BUILT, _NO)
+
+
+def forbids_walking(tags: Mapping[str, str]) -> bool:
+    """Return whether one of `WALKED_KEYS` says that nobody walks there.
+
+    Examples
+    --------
+    >>> [forbids_walking(tags) for tags in ({"walkable": "0"}, {"可步行": "否"}, {"walkable": "yes"}, {})]
+    [True, True, False, False]
+    """
+    return _says_one(tags, WALKED_KEYS, _NO)
+
+
+def _says_one(tags: Mapping[str, str], keys: tuple[str, ...], words: frozenset[str]) -> bool:
+    return any(plain_words(tags[key]) in words for key in keys if key in tags)

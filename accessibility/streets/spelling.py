@@ -15,7 +15,6 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.streets.foot import ABSENT, FERRY, KINDS, NODE_KEYS, WAY_KEYS, FootAccess, Walk, is_ferry, street_of
-from accessibility.streets.lifecycle import STANDING_KEYS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -194,8 +193,7 @@ _THINGS = (
     *("leisure", "route", "building", "public_transport", "amenity"),
 )
 _OWN = ("private", "off_ground", "osmid", "fixed_s", "area")
-_WALKED = ("walkable", "is_walkable", "ar_pedest", "可步行", "是否可步行", "是否允许步行", "行人通行")  # yes or no
-_KNOWN = tuple(dict.fromkeys((*WAY_KEYS, *_OWN, *_OVERTURE, *_THINGS, *STANDING_KEYS, *_WALKED)))
+_KNOWN = tuple(dict.fromkeys((*WAY_KEYS, *_OWN, *_OVERTURE, *_THINGS)))
 _FLAGS = dict.fromkeys(("yes", "y", "是"), True) | dict.fromkeys(("no", "n", "否", ""), False)
 _YES_NO = dict.fromkeys(("true", "t", "1"), "yes") | dict.fromkeys(("false", "f", "0"), "no")
 _EMPTY = frozenset({"", "nan", "none", "null", "<na>", "n/a"})
@@ -388,8 +386,6 @@ class _Reading:
         tags = {key: _plain(key, text) for key, text in tags.items()}
         if not tags.get("layer", "0").lstrip("+-").isdigit():
             del tags["layer"]  # of drawings it is the name of a layer
-        if any(_FLAGS.get(tags.pop(key, "yes")) is False for key in _WALKED):
-            tags.setdefault("foot", "no")
         return unfold_overture(tags)
 
     def _thing(self, row: tuple[str, ...], tags: Mapping[str, str]) -> str:

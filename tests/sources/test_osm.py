@@ -103,6 +103,16 @@ def test_an_unsorted_file_reads_the_same(town: Path, tmp_path: Path) -> None:
     assert sorted(unsorted.length_m) == pytest.approx(sorted(plain.length_m))
 
 
+@pytest.mark.parametrize(
+    "said", [{"status": "规划中"}, {"planned": "true"}, {"是否通车": "0"}, {"walkable": "no"}, {"可步行": "否"}]
+)
+def test_what_a_column_says_of_a_street_counts_in_an_extract_too(tmp_path: Path, said: dict[str, str]) -> None:
+    ways = way(1, [1, 2, 3]), way(2, [2, 4], {"highway": "residential"} | said)
+    network, findings = read_network(write_osm(tmp_path / "t.osm", *CORNERS, *ways, ROUTE))
+    assert network.length_m.sum() == pytest.approx(GEOD.inv(9.5, 47.1, 9.502, 47.1)[2], rel=1e-3)
+    assert by_code(findings)["not-walkable"].count == 1
+
+
 def test_foot_options_reach_the_streets(tmp_path: Path) -> None:
     path = write_osm(
         tmp_path / "town.osm",

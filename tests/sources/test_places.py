@@ -291,6 +291,7 @@ def test_numbers_that_say_nothing_is_known_are_no_people(tmp_path: Path) -> None
         with pytest.raises(InputError, match=rf"1 cell is no number of people: row 4 '{void}'; expected people"):
             known(120, 80, void)
     assert known(120, 80, 9_999) == {"void-people": 1}  # eighty times as many as anywhere else
+    assert known(126_012_510, 99_365_000, 24_870_000) == {"void-people": 2}  # provinces are no places, yet people
     assert known(9_999, 80, 4_000, 9_999) == {"void-people": 2}
     assert known(9_999, 80, 4_000, 1_000) == {}
 

@@ -91,17 +91,20 @@ def test_totals_are_compared_and_the_distant_ones_named() -> None:
 def test_totals_are_read_as_numbers_and_bad_ones_refused() -> None:
     shapes = [box(0, 0, 1, 1), box(1, 0, 2, 1)]
     area = gpd.GeoDataFrame(
-        {"text": ["1,200", None], "odd": ["12", "some"], "below": [1.0, -9.0]},
+        {"text": ["1,200", None], "odd": ["12", "some"], "below": [1.0, -9.0], "void": [1.0, 99_999_999.0]},
         geometry=shapes,
         crs=4326,
         index=["A", "B"],
     )
     totals = read_totals(area, "text", "d.gpkg")
     assert totals["A"] == 1_200
+    assert read_totals(area.assign(province=[126_012_510.0, 5.0]), "province", "d.gpkg")["A"] == 126_012_510
+    with pytest.raises(InputError, match=r"d.gpkg: column 'void' is B 99,999,999; expected people"):
+        read_totals(area, "void", "d.gpkg")
     assert np.isnan(totals["B"])
     with pytest.raises(InputError, match=r"d.gpkg: column 'odd'.*'some' is|is not a number"):
         read_totals(area, "odd", "d.gpkg")
     with pytest.raises(InputError, match=r"d.gpkg: column 'below' is B -9; expected people"):
         read_totals(area, "below", "d.gpkg")
-    with pytest.raises(InputError, match=r"d.gpkg: no column 'census'.*it has text, odd, below"):
+    with pytest.raises(InputError, match=r"d.gpkg: no column 'census'.*it has text, odd, below, void"):
         read_totals(area, "census", "d.gpkg")

@@ -97,6 +97,11 @@ def test_others_are_not(highway: str) -> None:
         ("highway=residential status=proposed foot=yes", False, False),
         ("highway=residential status=active", True, True),
         ("highway=residential planned=yes", False, False),
+        ("highway=residential planned=1", False, False),
+        ("highway=residential 是否通车=否", False, False),
+        ("highway=residential built=1998", True, True),
+        ("highway=residential walkable=0", False, False),
+        ("highway=residential AR_PEDEST=N foot=yes", True, True),
         # a sidewalk opens any road
         ("highway=motorway sidewalk=both", True, True),
         ("highway=trunk motorroad=yes sidewalk=right", True, True),
