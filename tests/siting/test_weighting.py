@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from accessibility.siting import Conditions, Problem, solve_mclp, verify_plan
+from accessibility.siting import Conditions, Problem, closing, solve_mclp, verify_plan, weighting
 from accessibility.siting.closing import _reach_everybody, begin_course
 from accessibility.siting.covering import read_covering, reduce_covering
 from accessibility.siting.effort import Clock
@@ -104,6 +104,31 @@ def test_more_work_leaves_no_more_people_out_and_none_changes_nothing() -> None:
         plan = leave_out_nobody(covering, begun, Clock(work=work))
         assert covering.value(plan) >= before
         before = covering.value(plan)
+
+
+def test_of_two_sites_a_swap_takes_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read of a few sites is next to nothing: two of them, which cannot both open, once took minutes."""
+    problem = Problem.from_costs(np.where(np.eye(2) > 0, 0.0, np.inf), [1, 1], 1.0)
+    covering, swaps, swap = read_covering(problem, Limits(sites=1)).covering, [], weighting._swap
+
+    def noted(*order: Any) -> None:
+        swap(*order)
+        swaps.append(order[2][3])
+
+    monkeypatch.setattr(weighting, "_swap", noted)
+    leave_out_nobody(covering, np.array([True, False]), Clock(work=ENOUGH))
+    assert 1_000 < swaps[-1] <= ENOUGH / 100
+
+
+def test_a_small_question_is_solved_outright(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(closing, "leave_out_nobody", never)
+    problem = Problem.from_costs(
+        np.where(np.eye(2) > 0, 0.0, np.inf), [1, 1], 1.0, site_cost=[1_000_000_000, 1_000_000_001]
+    )
+    assert solve_mclp(problem, budget=2_000_000_000).status == "optimal"
 
 
 def test_nobody_looks_for_a_plan_that_a_bound_rules_out() -> None:

@@ -148,6 +148,8 @@ def test_people_are_held_to_the_district_they_name_and_to_their_place(town: Path
     assert told(*right) == {}
     assert told("", "Eest", *right[2:]) == {"district-by-place": (2, 30.0)}
     assert set(told(*["West"] * len(rows))) == {"district-elsewhere"}
+    named = acc.read_study(town, cache=tmp_path / "cache")
+    assert set(named.district) == {"West"}  # the name counts, where there is one
 
 
 def test_overlapping_districts_and_one_without_a_street_are_told(town: Path, tmp_path: Path) -> None:
