@@ -12,6 +12,7 @@ from accessibility.errors import InputError
 from accessibility.sources.cache import sha256_file
 from accessibility.sources.checks import Finding
 from accessibility.sources.files import absence, is_file
+from accessibility.sources.stamps import files_beside
 from accessibility.sources.vectors import read_vector
 from accessibility.streets.graphs import read_graph, read_graphml_file
 from accessibility.streets.lines import LineOptions, read_edges, read_frame, write_edges
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".gpkg", ".parquet", ".geoparquet", ".shp", ".geojson", ".json", ".geojsonl", ".fgb", ".kml")
 _OF_PIECES = {"row": np.int32, "begin": np.float64, "end": np.float64, "slower": np.float64, "edit": np.int16}
-_BESIDE = (".dbf", ".shx", ".prj", ".cpg")
 
 
 def read_lines(
@@ -126,11 +126,8 @@ def read_graphml(path: Path, foot: FootAccess | None = None) -> tuple[Network, l
 
 
 def fingerprints(path: Path) -> dict[str, str]:
-    """Return the SHA-256 of the files that belong to a Shapefile, by suffix; of no other format has more than one."""
-    if path.suffix.lower() != ".shp":
-        return {}
-    beside = [path.with_suffix(suffix) for part in _BESIDE for suffix in (part, part.upper())]
-    return {file.suffix: sha256_file(file) for file in beside if file.is_file()}
+    """Return the SHA-256 of the files that belong to a Shapefile, by suffix."""
+    return {file.suffix: sha256_file(file) for file in files_beside(path)}
 
 
 def findings_of(path: Path, said: Said) -> list[Finding]:

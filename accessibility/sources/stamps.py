@@ -25,14 +25,16 @@ def stamp_files(files: Iterable[Path]) -> dict[Path, Stamp]:
     files
         What will be read.
     """
-    found: dict[Path, Stamp] = {}
-    for file in files:
-        suffixes = _OF_SHAPES if file.suffix.lower() == ".shp" else ()
-        for path in (file, *(file.with_suffix(s) for of in suffixes for s in (of, of.upper()))):
-            stamp = _stamp(path)
-            if stamp is not None:
-                found[path] = stamp
-    return found
+    found = {path: _stamp(path) for file in files for path in (file, *files_beside(file))}
+    return {path: stamp for path, stamp in found.items() if stamp is not None}
+
+
+def files_beside(file: Path) -> list[Path]:
+    """Return the files that belong to a Shapefile and are there; of no other format has more than one."""
+    if file.suffix.lower() != ".shp":
+        return []
+    beside = [file.with_suffix(suffix) for part in _OF_SHAPES for suffix in (part, part.upper())]
+    return [path for path in beside if path.is_file()]
 
 
 def refuse_changed(stamps: Stamps) -> None:

@@ -13,6 +13,7 @@ from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover
 from accessibility.cli.tiling import Tiling, run_tiles
 from accessibility.errors import InputError
+from accessibility.sources.stamps import refuse_changed, stamp_files
 from accessibility.tiles.cluster import Workers
 
 if TYPE_CHECKING:
@@ -67,3 +68,14 @@ def test_an_input_that_changes_ends_a_run(
 def test_an_input_that_changes_ends_the_reading_of_a_study(town: Path) -> None:
     with pytest.raises(InputError, match="changed"):
         acc.read_study(town, progress=Meddling(town, "Sites").step)
+
+
+def test_the_table_of_a_shapefile_is_one_file_with_it(tmp_path: Path) -> None:
+    for name in ("s.shp", "s.dbf", "s.qix", "t.dbf", "u.csv"):
+        (tmp_path / name).write_bytes(b"1")
+    stamps = stamp_files([tmp_path / "s.shp", tmp_path / "u.csv", tmp_path / "gone.csv"])
+    assert [path.name for path in stamps] == ["s.shp", "s.dbf", "u.csv"]
+    refuse_changed(stamps)
+    (tmp_path / "s.dbf").unlink()
+    with pytest.raises(InputError, match=r"s\.dbf: changed"):
+        refuse_changed(stamps)
