@@ -48,21 +48,11 @@ _NBS = {"urban": ("111", "112"), "town": ("121", "122", "123"), "rural": ("210",
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Density(Frozen):
-    """People per square kilometre, from which settings follow.
+    """People per square kilometre, from which settings follow."""
 
-    Parameters
-    ----------
-    people
-        ``(rows, columns)`` people of each cell of 1 km.
-    cell
-        ``(n,)`` cell of each point, counted along the rows; -1 for a point without a place.
-    level
-        Of the Degree of Urbanisation.
-    """
-
-    people: NDArray[np.float64]
-    cell: NDArray[np.intp]
-    level: int = 1
+    people: NDArray[np.float64]  # (rows, columns) people of each cell of 1 km
+    cell: NDArray[np.intp]  # (n,) cell of each point, counted along the rows; -1 for a point without a place
+    level: int = 1  # of the Degree of Urbanisation
 
     def settings(self, factor: NDArray[np.float64] | None = None) -> NDArray[np.str_]:
         """Return the setting of each point, were there `factor` times the people in each cell."""
@@ -77,31 +67,18 @@ class Density(Frozen):
 
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
-    """What the classification of demand points found.
+    """What the classification of demand points found."""
 
-    Parameters
-    ----------
-    cells
-        Setting to number of 1 km cells; cells where nobody lives are among the rural ones.
-    people
-        Setting to people.
-    touches_edge
-        Whether an urban cluster reaches the edge of the data: cut there, it may count as smaller than it is.
-    unplaced, unplaced_people
-        Points without coordinates, and their people: held to the urban rule.
-    shifted
-        Urban, town or rural for each point on the three grids whose corners lie half a cell off.
-    density
-        The grid that decided; None where no point has a place.
-    """
-
-    cells: dict[str, int]
-    people: dict[str, float]
+    cells: dict[str, int]  # setting to number of 1 km cells; cells where nobody lives are among the rural ones
+    people: dict[str, float]  # setting to people
+    # whether an urban cluster reaches the edge of the data: cut there, it may count as smaller than it is
     touches_edge: bool
+    # unplaced, unplaced_people: points without coordinates, and their people: held to the urban rule
     unplaced: int = 0
     unplaced_people: float = 0.0
+    # urban, town or rural for each point on the three grids whose corners lie half a cell off
     shifted: tuple[NDArray[np.str_], ...] = ()
-    density: Density | None = None
+    density: Density | None = None  # the grid that decided; None where no point has a place.
 
     def notes(self) -> list[dict[str, Any]]:
         """Return what a reader of the result should know: code, message, count and people of each observation."""
@@ -219,18 +196,10 @@ def km_cells(flat: NDArray[np.float64]) -> NDArray[np.intp]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PeopleGrid:
-    """People of each cell of 1 km, added up as they are met.
+    """People of each cell of 1 km, added up as they are met."""
 
-    Parameters
-    ----------
-    low
-        Row and column of the first cell, as `km_cells` counts them.
-    people
-        ``(rows, columns)`` people; row 0 is the southernmost.
-    """
-
-    low: NDArray[np.intp]
-    people: NDArray[np.float64]
+    low: NDArray[np.intp]  # row and column of the first cell, as `km_cells` counts them
+    people: NDArray[np.float64]  # (rows, columns) people; row 0 is the southernmost
 
     @classmethod
     def between(cls, low: NDArray[np.intp], high: NDArray[np.intp]) -> PeopleGrid:

@@ -62,42 +62,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ScenarioComparison:
-    """What a comparison found, for the terminal.
+    """What a comparison found, for the terminal."""
 
-    Parameters
-    ----------
-    folder
-        Where everything was written.
-    headlines
-        Today's coverage, by language.
-    scenarios
-        One row per scenario.
-    differences
-        Who gains and loses, by scenario, district, setting and group.
-    maps
-        The map of each scenario.
-    manifest
-        As written.
-    kept
-        Where an earlier run is kept that stood in the folder.
-    bars
-        Who is served today, where sites have a capacity, and how sure today's headline is, where that was asked for, in
-        sentences by language.
-    pairs
-        What one scenario brings instead of another, where that was asked for.
-    doubts
-        What speaks against scenarios: limits that nobody walks, sites far from every street.
-    """
-
-    folder: Path
-    headlines: Mapping[Language, str]
-    scenarios: pd.DataFrame
-    differences: pd.DataFrame
-    maps: tuple[Path, ...]
-    manifest: dict[str, Any]
-    kept: Path | None = None
+    folder: Path  # where everything was written
+    headlines: Mapping[Language, str]  # today's coverage, by language
+    scenarios: pd.DataFrame  # one row per scenario
+    differences: pd.DataFrame  # who gains and loses, by scenario, district, setting and group
+    maps: tuple[Path, ...]  # the map of each scenario
+    manifest: dict[str, Any]  # as written
+    kept: Path | None = None  # where an earlier run is kept that stood in the folder
+    # who is served today, where sites have a capacity, and how sure today's headline is, where that was asked for, in
+    # sentences by language
     bars: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    pairs: pd.DataFrame | None = None
+    pairs: pd.DataFrame | None = None  # what one scenario brings instead of another, where that was asked for
+    # what speaks against scenarios: limits that nobody walks, sites far from every street
     doubts: tuple[Finding, ...] = ()
     case: None = None  # a comparison proposes nothing
     held: None = None

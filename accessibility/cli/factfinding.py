@@ -56,44 +56,29 @@ _ONE_PERSON = 1.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measured:
-    """Everything that was measured of a study for its report.
-
-    Parameters
-    ----------
-    study
-        The study.
-    now
-        Today's coverage.
-    by_speed
-        Coverage at each of `SPEEDS_M_S`.
-    cases
-        What else was tried (``town``, ``compounds``, ``reading``), the case, its coverage, and whether it is the
-        headline's.
-    quality, blackspots, ledger
-        Findings with their worth; clusters of uncovered people; who depends on one outlet alone.
-    min_people
-        What makes a blackspot.
-    plan, frontier, after
-        A siting plan, what each budget buys, and the coverage with the plan's sites open, where there is a plan.
-    sure, held
-        How sure the headline is, and how the plan holds over draws of the inputs, where that was asked for.
-    own
-        Today's coverage with each group by its own walker, where the study gives some one.
-    """
+    """Everything that was measured of a study for its report."""
 
     study: Study
-    now: Coverage
-    by_speed: Mapping[float, Coverage]
+    now: Coverage  # today's coverage
+    by_speed: Mapping[float, Coverage]  # coverage at each of `SPEEDS_M_S`
+    # what else was tried (`town`, `compounds`, `reading`), the case, its coverage, and whether it is the
+    # headline's
     cases: tuple[tuple[str, str, Coverage, bool], ...]
+    # quality, blackspots, ledger: findings with their worth; clusters of uncovered people; who depends on one outlet
+    # alone
     quality: Quality
     blackspots: Blackspots
     ledger: Ledger
-    min_people: float = MIN_PEOPLE
+    min_people: float = MIN_PEOPLE  # what makes a blackspot
+    # plan, frontier, after: a siting plan, what each budget buys, and the coverage with the plan's sites open, where
+    # there is a plan
     plan: SitingPlan | None = None
     frontier: pd.DataFrame | None = None
     after: Coverage | None = None
+    # sure, held: how sure the headline is, and how the plan holds over draws of the inputs, where that was asked for
     sure: Uncertainty | None = None
     held: HeldPlans | None = None
+    # today's coverage with each group by its own walker, where the study gives some one
     own: GroupCoverage | None = None
 
     @cached_property

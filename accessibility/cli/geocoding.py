@@ -45,21 +45,6 @@ _PROMISED = ((100, 20), (90, 50), (80, 100), (75, 200), (70, 300), (60, 500), (5
 class Geocoding:
     """What a list of addresses is made into.
 
-    Parameters
-    ----------
-    into
-        The workbook to write.
-    answer
-        The geocoder's answer; the list is only written for it if None.
-    coordinates
-        The datum of the answer where no column says it.
-    within
-        What every address is in, for addresses that do not say it, as ``重庆市万州区``.
-    language
-        Of headings and notes.
-    overwrite
-        Whether a file that is there may be replaced.
-
     Examples
     --------
     >>> from accessibility.cli.geocoding import Geocoding
@@ -67,34 +52,22 @@ class Geocoding:
     True
     """
 
-    into: str | Path
-    answer: str | Path | None = None
-    coordinates: str | None = None
-    within: str = ""
-    language: Language = "en"
-    overwrite: bool = False
+    into: str | Path  # the workbook to write
+    answer: str | Path | None = None  # the geocoder's answer; the list is only written for it if None
+    coordinates: str | None = None  # the datum of the answer where no column says it
+    within: str = ""  # what every address is in, for addresses that do not say it, as `重庆市万州区`
+    language: Language = "en"  # of headings and notes
+    overwrite: bool = False  # whether a file that is there may be replaced
 
 
 @dataclass(frozen=True, kw_only=True)
 class Geocoded:
-    """What became of a list.
+    """What became of a list."""
 
-    Parameters
-    ----------
-    rows
-        How many there are.
-    found
-        How many of them have a place now.
-    exact
-        How many of these the geocoder found by door or name, and not as the middle of something larger.
-    precision
-        Name of the column that says so.
-    """
-
-    rows: int
-    found: int
-    exact: int
-    precision: str
+    rows: int  # how many there are
+    found: int  # how many of them have a place now
+    exact: int  # how many of these the geocoder found by door or name, and not as the middle of something larger
+    precision: str  # name of the column that says so
 
 
 def run_geocoding(listed: str | Path, wanted: Geocoding) -> Geocoded:

@@ -33,21 +33,11 @@ _EVIDENCE = {"multipliers", "prices", "trees", "short_people"}
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """What is known of a proposal, in sentences.
+    """What is known of a proposal, in sentences."""
 
-    Parameters
-    ----------
-    wrong
-        Claims that do not hold, with both figures.
-    proved
-        Claims that hold, whoever made them: counted from the inputs without a solver.
-    open
-        Claims that rest on the solver, or on the machine that the run was made on.
-    """
-
-    wrong: tuple[str, ...] = ()
-    proved: tuple[str, ...] = ()
-    open: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()  # claims that do not hold, with both figures
+    proved: tuple[str, ...] = ()  # claims that hold, whoever made them: counted from the inputs without a solver
+    open: tuple[str, ...] = ()  # claims that rest on the solver, or on the machine that the run was made on
 
 
 def write_proof(plan: SitingPlan, path: Path) -> None:

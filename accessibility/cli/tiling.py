@@ -56,18 +56,10 @@ _FILES = ("districts.csv", "demand.parquet", "dictionary.csv", "manifest.json")
 
 @dataclass(frozen=True, kw_only=True)
 class Tiling:
-    """How an area is dealt out; nothing here changes a figure.
+    """How an area is dealt out; nothing here changes a figure."""
 
-    Parameters
-    ----------
-    workers
-        Who measures the tiles.
-    rows
-        People of a tile, in rows.
-    """
-
-    workers: Workers
-    rows: int = TILE_ROWS
+    workers: Workers  # who measures the tiles
+    rows: int = TILE_ROWS  # people of a tile, in rows
 
     @classmethod
     def of(

@@ -136,22 +136,13 @@ class Told(_Table):
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """One entry of a manifest, as the run told it and as it was found again.
+    """One entry of a manifest, as the run told it and as it was found again."""
 
-    Parameters
-    ----------
-    name
-        Which entry.
-    told, found
-        Both values; None where there is none.
-    tolerance
-        How far apart numbers may be, relatively.
-    """
-
-    name: str
+    name: str  # which entry
+    # told, found: both values; None where there is none.
     told: Any
     found: Any
-    tolerance: float = TOLERANCE
+    tolerance: float = TOLERANCE  # how far apart numbers may be, relatively
 
     @property
     def equal(self) -> bool:
@@ -174,29 +165,19 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Whether a run follows from its inputs.
+    """Whether a run follows from its inputs."""
 
-    Parameters
-    ----------
-    folder
-        Of the run.
-    changed
-        Files that are not what they were, or do not follow from the inputs: which, and what is wrong.
-    comparisons
-        Every entry of the manifest, as told and as found again; none where the run could not be repeated.
-    proved, recomputed, open
-        In sentences: what was proved without trust in any solver, what was only found again, what neither.
-    beside
-        Files in the folder that are not the run's.
-    """
-
-    folder: Path
+    folder: Path  # of the run
+    # files that are not what they were, or do not follow from the inputs: which, and what is wrong
     changed: tuple[str, ...]
+    # every entry of the manifest, as told and as found again; none where the run could not be repeated
     comparisons: tuple[Comparison, ...] = ()
+    # proved, recomputed, open: in sentences: what was proved without trust in any solver, what was only found again,
+    # what neither
     proved: tuple[str, ...] = ()
     recomputed: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()  # files in the folder that are not the run's
 
     @property
     def equal(self) -> bool:

@@ -31,24 +31,13 @@ _NEEDED = {"plot": ("matplotlib",), "explore": ("matplotlib",)}
 
 @dataclass(frozen=True, kw_only=True)
 class Colouring:
-    """How a frame is drawn.
+    """How a frame is drawn."""
 
-    Parameters
-    ----------
-    column
-        What its colours tell.
-    inks
-        Colour of each value of the column, for a column of words; empty for one of numbers.
-    cmap
-        Colours of a column of numbers.
-    told
-        Columns that a tooltip shows; all if empty.
-    """
-
-    column: str
+    column: str  # what its colours tell
+    # colour of each value of the column, for a column of words; empty for one of numbers
     inks: Mapping[str, str] = field(default_factory=dict)
-    cmap: str = "viridis_r"
-    told: tuple[str, ...] = ()
+    cmap: str = "viridis_r"  # colours of a column of numbers
+    told: tuple[str, ...] = ()  # columns that a tooltip shows; all if empty
 
 
 def plot_frame(frame: gpd.GeoDataFrame, look: Colouring, ax: Axes | None = None) -> Axes:

@@ -45,25 +45,16 @@ _M_PER_KM = 1_000.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Blackspots:
-    """Where the uncovered people are; the people of its parts add up to all uncovered people.
+    """Where the uncovered people are; the people of its parts add up to all uncovered people."""
 
-    Parameters
-    ----------
-    spots
-        A row a blackspot, the most people first, with `BLACKSPOT_COLUMNS` and a multipolygon (EPSG:4326).
-    link_m
-        How far apart two neighbouring points of a cluster may stand.
-    scattered_people, scattered_clusters
-        Uncovered people in clusters too small for a blackspot, and how many such clusters there are.
-    unplaced_people
-        Uncovered people without a place, in no cluster.
-    """
-
+    # a row a blackspot, the most people first, with `BLACKSPOT_COLUMNS` and a multipolygon (EPSG:4326)
     spots: gpd.GeoDataFrame
-    link_m: float
+    link_m: float  # how far apart two neighbouring points of a cluster may stand
+    # scattered_people, scattered_clusters: uncovered people in clusters too small for a blackspot, and how many such
+    # clusters there are
     scattered_people: float
     scattered_clusters: int
-    unplaced_people: float
+    unplaced_people: float  # uncovered people without a place, in no cluster
 
 
 def find_blackspots(
@@ -155,27 +146,16 @@ def _clusters(xy: NDArray[np.float64], rows: NDArray[np.intp], link_m: float) ->
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Ground:
-    """What is known of the ground that blackspots lie on.
+    """What is known of the ground that blackspots lie on."""
 
-    Parameters
-    ----------
-    coverage
-        Today's.
-    with_banks, with_candidates
-        Coverages in which only bank branches that are no partners count, or only candidate sites.
-    district
-        ``(n,)`` name of the district of each demand point, missing where there is none.
-    elderly
-        ``(n,)`` old people; None where no group is of old people.
-    xy, footprint
-        ``(n, 2)`` places in the footprint's coordinate system, and what a point stands for.
-    """
-
-    coverage: Coverage
+    coverage: Coverage  # today's
+    # with_banks, with_candidates: coverages in which only bank branches that are no partners count, or only candidate
+    # sites
     with_banks: Coverage
     with_candidates: Coverage
-    district: NDArray[np.object_]
-    elderly: NDArray[np.float64] | None
+    district: NDArray[np.object_]  # (n,) name of the district of each demand point, missing where there is none
+    elderly: NDArray[np.float64] | None  # (n,) old people; None where no group is of old people.
+    # xy, footprint: (n, 2) places in the footprint's coordinate system, and what a point stands for
     xy: NDArray[np.float64]
     footprint: Footprint
 

@@ -210,27 +210,16 @@ MANY = 2
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ledger:
-    """How much depends on each open site.
+    """How much depends on each open site."""
 
-    Parameters
-    ----------
-    demand, sites
-        Whom and what it is about.
-    choices
-        ``(n,)`` how many open sites each demand point is within the standard of.
-    within
-        ``(s,)`` people within the standard of each site; 0 of a site that is not open.
-    alone
-        ``(s,)`` people within the standard of that open site and of no other: whom closing it would lose.
-    spare
-        Rows of open sites that can close together, with nobody lost: the least needed first, as many as go that way.
-    """
-
+    # demand, sites: whom and what it is about
     demand: Demand
     sites: Sites
-    choices: NDArray[np.int64]
-    within: NDArray[np.float64]
+    choices: NDArray[np.int64]  # (n,) how many open sites each demand point is within the standard of
+    within: NDArray[np.float64]  # (s,) people within the standard of each site; 0 of a site that is not open
+    # (s,) people within the standard of that open site and of no other: whom closing it would lose
     alone: NDArray[np.float64]
+    # rows of open sites that can close together, with nobody lost: the least needed first, as many as go that way
     spare: tuple[int, ...]
 
     def table(self) -> pd.DataFrame:

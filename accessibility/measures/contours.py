@@ -52,21 +52,11 @@ _BATCH = 128  # blocks a thread takes at a time
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Strokes:
-    """Straight lines with their sides.
+    """Straight lines with their sides."""
 
-    Parameters
-    ----------
-    ends
-        ``(k, 2, 2)`` both ends, metres; the same twice for a disc.
-    radius
-        ``(k,)`` metres to each side.
-    shape
-        ``(k,)`` `ROUND` or `FLAT` at the ends, or a `PIN`: a place that is inside however small the radius is.
-    """
-
-    ends: NDArray[np.float64]
-    radius: NDArray[np.float64]
-    shape: NDArray[np.uint8]
+    ends: NDArray[np.float64]  # (k, 2, 2) both ends, metres; the same twice for a disc
+    radius: NDArray[np.float64]  # (k,) metres to each side
+    shape: NDArray[np.uint8]  # (k,) `ROUND` or `FLAT` ends, or a `PIN`: inside however small the radius is
 
     @classmethod
     def of(cls, ends: NDArray[np.float64], radius: NDArray[np.float64] | float, shape: np.uint8) -> Strokes:
@@ -218,21 +208,11 @@ def _interpolate(at: F64, known: F64, found: F64, weight: F64) -> None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Borders:
-    """Chains of vertices, which bands share.
+    """Chains of vertices, which bands share."""
 
-    Parameters
-    ----------
-    xy
-        Vertices where they are to be drawn.
-    many
-        How many vertices each chain has.
-    chains, west, beyond
-        As `find_chains` tells, of all blocks.
-    """
-
-    xy: NDArray[np.float64]
-    many: NDArray[np.int64]
-    chains: NDArray[np.int64]
+    xy: NDArray[np.float64]  # vertices where they are to be drawn
+    many: NDArray[np.int64]  # how many vertices each chain has
+    chains: NDArray[np.int64]  # with west and beyond: as `find_chains` tells, of all blocks
     west: NDArray[np.float64]
     beyond: NDArray[np.int32]
 
@@ -308,17 +288,10 @@ _NEXT_TO_NOTHING = 1e-9  # stands for a cost of zero below a fraction line
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pieces:
-    """Parts of edges.
+    """Parts of edges."""
 
-    Parameters
-    ----------
-    edge
-        ``(k,)`` edge rows; an edge may come several times, and its pieces may overlap.
-    start, stop
-        ``(k,)`` places along the edge, 0 at its first node and 1 at its second; start < stop.
-    """
-
-    edge: NDArray[np.intp]
+    edge: NDArray[np.intp]  # (k,) edge rows; an edge may come several times, and its pieces may overlap
+    # start, stop: (k,) places along the edge, 0 at its first node and 1 at its second; start < stop
     start: NDArray[np.float64]
     stop: NDArray[np.float64]
 
@@ -356,22 +329,12 @@ class Pieces:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Segments:
-    """Straight parts of pieces of edges.
+    """Straight parts of pieces of edges."""
 
-    Parameters
-    ----------
-    ends
-        ``(k, 2, 2)`` both ends, metres.
-    piece
-        ``(k,)`` which piece it is of; those of one piece come after each other.
-    before_m, behind_m
-        ``(k,)`` how much of its piece lies before its second end, and how much behind that.
-    """
-
-    ends: NDArray[np.float64]
-    piece: NDArray[np.intp]
-    before_m: NDArray[np.float64]
-    behind_m: NDArray[np.float64]
+    ends: NDArray[np.float64]  # (k, 2, 2) both ends, metres
+    piece: NDArray[np.intp]  # (k,) which piece it is of; those of one piece come after each other
+    before_m: NDArray[np.float64]  # (k,) how much of its piece lies before its second end
+    behind_m: NDArray[np.float64]  # (k,) and how much behind that
 
 
 def place_along(

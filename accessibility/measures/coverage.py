@@ -563,18 +563,12 @@ def read_nearest(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Nearest:
-    """The nearest site of every demand point by each measure.
+    """The nearest site of every demand point by each measure."""
 
-    Parameters
-    ----------
-    walk, network
-        ``(n,)`` uint64 labels ``cost << 32 | site`` in milliseconds and centimetres along the network.
-    radius
-        ``(n,)`` metres in a straight line, NaN where there is none, and ``(n,)`` site rows.
-    """
-
+    # walk, network: (n,) uint64 labels `cost << 32 | site` in milliseconds and centimetres along the network
     walk: NDArray[np.uint64]
     network: NDArray[np.uint64]
+    # (n,) metres in a straight line, NaN where there is none, and (n,) site rows
     radius: tuple[NDArray[np.float64], NDArray[np.int32]]
 
     def of(self, rows: slice) -> Nearest:

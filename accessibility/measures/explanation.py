@@ -43,75 +43,45 @@ _MARGIN_M, _MARGIN = 100.0, 0.15  # around a way, at least and of its length
 
 @dataclass(frozen=True, kw_only=True)
 class Fix:
-    """The cheapest single site that would cover a place; of equally cheap ones the nearest.
+    """The cheapest single site that would cover a place; of equally cheap ones the nearest."""
 
-    Parameters
-    ----------
-    id, name, kind
-        Which candidate.
-    cost
-        Of opening it.
-    figure
-        Seconds or metres from the place, as the rule counts.
-    """
-
+    # id, name, kind: which candidate
     id: Hashable
     name: str
     kind: str
-    cost: float
-    figure: float
+    cost: float  # of opening it
+    figure: float  # seconds or metres from the place, as the rule counts
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Explanation:
-    """Why a place is covered or not.
+    """Why a place is covered or not."""
 
-    Parameters
-    ----------
-    lon, lat
-        Degrees, WGS84.
-    setting
-        That of the nearest demand point.
-    rule
-        Which applies: that point's own limit where it has one, or the rule of the setting.
-    covered
-        Whether the place is within it.
-    site, site_name, site_kind
-        The nearest open site, by the rule's measure; None and empty where there is none.
-    walk_s, metres, radius_m
-        Seconds and metres along streets, both access legs in, and metres in a straight line, each to its own nearest
-        site; NaN where there is no way.
-    home_leg_m, site_leg_m
-        Straight lines from the place and from the site to their streets; NaN where there is none.
-    excess
-        Seconds or metres, as the rule counts, beyond its limit; 0 where covered, NaN where there is no way.
-    route
-        The way to the site in EPSG:4326, access legs in; a straight line where the rule is one; None without a way.
-    fix
-        What would cover the place; None where it is covered or no single candidate would.
-    streets
-        Those around the way as lines in EPSG:4326, for a picture; None where none is near.
-    takes, cut_by
-        Edits of streets that the way walks on, and closures that cut a shorter one, in a scenario.
-    """
-
+    # lon, lat: degrees, WGS84
     lon: float
     lat: float
-    setting: str
-    rule: Rule
-    covered: bool
+    setting: str  # that of the nearest demand point
+    rule: Rule  # which applies: that point's own limit where it has one, or the rule of the setting
+    covered: bool  # whether the place is within it
+    # site, site_name, site_kind: the nearest open site, by the rule's measure; None and empty where there is none.
     site: Hashable | None
     site_name: str
     site_kind: str
+    # walk_s, metres, radius_m: seconds and metres along streets, both access legs in, and metres in a straight line,
+    # each to its own nearest site; NaN where there is no way.
     walk_s: float
     metres: float
     radius_m: float
+    # home_leg_m, site_leg_m: straight lines from the place and from the site to their streets; NaN where there is none.
     home_leg_m: float
     site_leg_m: float
-    excess: float
+    excess: float  # seconds or metres, as the rule counts, beyond its limit; 0 where covered, NaN where there is no way
+    # the way to the site in EPSG:4326, access legs in; a straight line where the rule is one; None without a way.
     route: LineString | None
-    fix: Fix | None
+    fix: Fix | None  # what would cover the place; None where it is covered or no single candidate would.
+    # those around the way as lines in EPSG:4326, for a picture; None where none is near.
     streets: MultiLineString | None = None
+    # takes, cut_by: edits of streets that the way walks on, and closures that cut a shorter one, in a scenario
     takes: tuple[StreetEdit, ...] = ()
     cut_by: tuple[StreetEdit, ...] = ()
 

@@ -37,20 +37,11 @@ _HIGH = _LOW << 32
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """A way along streets.
+    """A way along streets."""
 
-    Parameters
-    ----------
-    site
-        Row of the site it leads to.
-    cost
-        Milliseconds or centimetres, both access legs in.
-    legs
-        Edges in the order they are walked, each with the places along it where that begins and ends (0 to 1).
-    """
-
-    site: int
-    cost: int
+    site: int  # row of the site it leads to
+    cost: int  # milliseconds or centimetres, both access legs in
+    # edges in the order they are walked, each with the places along it where that begins and ends (0 to 1)
     legs: tuple[Leg, ...]
 
     def line(self, network: Network, begin: NDArray[np.float64], end: NDArray[np.float64]) -> Any:

@@ -79,24 +79,15 @@ class Covered(Protocol):
 class Service(Frozen):
     """Who is covered and finds room.
 
-    Parameters
-    ----------
-    coverage
-        Who is covered.
-    capacity
-        ``(s,)`` people that each site has room for.
-    people
-        ``(n,)`` people of each demand point who are served.
-
     Examples
     --------
     >>> service
     <Service 25 served of 50 covered, 59 people>
     """
 
-    coverage: Covered
-    capacity: NDArray[np.float64]
-    people: NDArray[np.float64]
+    coverage: Covered  # who is covered
+    capacity: NDArray[np.float64]  # (s,) people that each site has room for
+    people: NDArray[np.float64]  # (n,) people of each demand point who are served
 
     @property
     def parts(self) -> tuple[Service, ...]:

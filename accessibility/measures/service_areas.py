@@ -205,27 +205,18 @@ def _row(rule: Rule, sites: int) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Reach:
-    """One search from the sites, and what is needed to draw how far it came.
+    """One search from the sites, and what is needed to draw how far it came."""
 
-    Parameters
-    ----------
-    network, graph
-        The streets, as drawn and packed.
-    stops, labels
-        The sites on their edges; the search from them.
-    site_xy, at_street
-        ``(k, 2)`` where the sites are, and where on their streets, in the network's coordinate system.
-    unit_m
-        Metres on the flat of a unit of cost.
-    """
-
+    # network, graph: the streets, as drawn and packed
     network: Network
     graph: Graph
+    # stops, labels: the sites on their edges; the search from them
     stops: search.Stops
     labels: NDArray[np.uint64]
+    # site_xy, at_street: (k, 2) where the sites are, and where on their streets, in the network's coordinate system
     site_xy: NDArray[np.float64]
     at_street: NDArray[np.float64]
-    unit_m: float
+    unit_m: float  # metres on the flat of a unit of cost
 
     @classmethod
     def of(cls, coverage: Coverage, network: Network, serving: NDArray[np.bool_], rules: Sequence[Rule]) -> _Reach:
@@ -407,21 +398,13 @@ def _people_around(coverage: Coverage, network: Network, rule: Rule) -> float:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Near:
-    """What lies within a limit of some sites along the streets: all that is drawn and counted is worked out of this.
+    """What lies within a limit of some sites along the streets: all that is drawn and counted is worked out of this."""
 
-    Parameters
-    ----------
-    coverage, network
-        The people and the streets.
-    reached
-        ``(m,)`` the edges that are reached, in part at least, or that a site stands on.
-    cost
-        ``(n,)`` milliseconds or centimetres of each demand point to the nearest of the sites, within the limit.
-    """
-
+    # coverage, network: the people and the streets
     coverage: Coverage
     network: Network
-    reached: NDArray[np.bool_]
+    reached: NDArray[np.bool_]  # (m,) the edges that are reached, in part at least, or that a site stands on
+    # (n,) milliseconds or centimetres of each demand point to the nearest of the sites, within the limit
     cost: NDArray[np.uint32]
 
     @classmethod

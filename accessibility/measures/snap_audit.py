@@ -34,27 +34,13 @@ _STEP_M = 100.0
 
 @dataclass(frozen=True, kw_only=True)
 class StreetFigures:
-    """How dense the walkable streets are where people live.
+    """How dense the walkable streets are where people live."""
 
-    Parameters
-    ----------
-    inhabited_km2
-        Cells of 1 km² with at least one person.
-    street_km
-        Walkable length inside them.
-    km_per_km2
-        One by the other; NaN where nobody has a place.
-    people_without_street
-        People in inhabited cells without any street.
-    over_100_m_share
-        Share of all people whose street is more than 100 m from home.
-    """
-
-    inhabited_km2: float
-    street_km: float
-    km_per_km2: float
-    people_without_street: float
-    over_100_m_share: float
+    inhabited_km2: float  # cells of 1 km² with at least one person
+    street_km: float  # walkable length inside them
+    km_per_km2: float  # one by the other; NaN where nobody has a place.
+    people_without_street: float  # people in inhabited cells without any street
+    over_100_m_share: float  # share of all people whose street is more than 100 m from home
 
 
 def snap_to_nodes(

@@ -39,23 +39,12 @@ _ASLANT = 0.25  # a neighbour straight ahead is less than this much of its dista
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Places:
-    """Where the people of a map stand.
+    """Where the people of a map stand."""
 
-    Parameters
-    ----------
-    lonlat
-        ``(n, 2)`` degrees; NaN for people without a place, who are counted and not drawn.
-    cell_m
-        Metres between neighbours on the ground, the size of a cell.
-    grid
-        Whether the points are the cells of a grid.
-    shapes
-        ``(n,)`` polygons in degrees that people were read as, None where one was not; None where none was.
-    """
-
-    lonlat: NDArray[np.float64]
-    cell_m: float
-    grid: bool
+    lonlat: NDArray[np.float64]  # (n, 2) degrees; NaN for people without a place, who are counted and not drawn.
+    cell_m: float  # metres between neighbours on the ground, the size of a cell
+    grid: bool  # whether the points are the cells of a grid
+    # (n,) polygons in degrees that people were read as, None where one was not; None where none was.
     shapes: NDArray[np.object_] | None = None
 
     @classmethod
@@ -105,25 +94,14 @@ class Places:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Footprint:
-    """What a demand point stands for on the ground.
+    """What a demand point stands for on the ground."""
 
-    Parameters
-    ----------
-    crs
-        A local system in metres around the middle of the people; `width_m` and the others are measured in it.
-    width_m, height_m
-        Sides of a cell.
-    turn
-        Radians, counter-clockwise, by which the cells' rows are turned against the axes of `crs`.
-    grid
-        Whether the points are the cells of a grid.
-    """
-
-    crs: CRS
+    crs: CRS  # a local system in metres around the middle of the people; `width_m` and the others are measured in it.
+    # width_m, height_m: sides of a cell
     width_m: float
     height_m: float
-    turn: float
-    grid: bool
+    turn: float  # radians, counter-clockwise, by which the cells' rows are turned against the axes of `crs`
+    grid: bool  # whether the points are the cells of a grid
 
     @classmethod
     def of(cls, coverage: Coverage) -> Footprint:
@@ -259,25 +237,14 @@ _S_PER_MIN = 60.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Surface:
-    """Values on a grid of square cells, row 0 in the north.
+    """Values on a grid of square cells, row 0 in the north."""
 
-    Parameters
-    ----------
-    minutes
-        ``(rows, columns)`` float32; NaN where there is no value.
-    west, north
-        The upper left corner, metres in `crs`.
-    cell_m
-        Side of a cell.
-    crs
-        A projected coordinate system in metres.
-    """
-
-    minutes: NDArray[np.float32]
+    minutes: NDArray[np.float32]  # (rows, columns) float32; NaN where there is no value.
+    # west, north: the upper left corner, metres in `crs`
     west: float
     north: float
-    cell_m: float
-    crs: CRS
+    cell_m: float  # side of a cell
+    crs: CRS  # a projected coordinate system in metres
 
 
 def measure_surface(

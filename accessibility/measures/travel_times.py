@@ -40,19 +40,6 @@ _FARTHEST = int(search.UNREACHED) - 1
 class Travel:
     """Which ways a table of travel holds.
 
-    Parameters
-    ----------
-    limit
-        Ways of at most so many minutes or metres; None for all of the nearest.
-    nearest
-        How many sites for each demand point, the nearest first; None for all within the limit.
-    by
-        ``kind``, ``bank`` or another column of the sites: that many of each of its values; None for that many of all.
-    closed_too
-        Whether ways to sites that do not count today are in it.
-    measure
-        What is near: ``walk`` (seconds) or ``network`` (metres).
-
     Raises
     ------
     InputError
@@ -65,10 +52,13 @@ class Travel:
     'network'
     """
 
-    limit: Rule | None = None
+    limit: Rule | None = None  # ways of at most so many minutes or metres; None for all of the nearest.
+    # how many sites for each demand point, the nearest first; None for all within the limit.
     nearest: int | None = None
+    # `kind`, `bank` or another column of the sites: that many of each of its values; None for that many of all.
     by: str | None = None
-    closed_too: bool = False
+    closed_too: bool = False  # whether ways to sites that do not count today are in it
+    # what is near: `walk` (seconds) or `network` (metres).
     measure: Literal["walk", "network"] = None  # type: ignore[assignment]  # as the limit, resolved on construction
 
     @classmethod
@@ -124,18 +114,12 @@ class Travel:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TravelTable:
-    """Pairs of a demand point and a site, by demand point, the nearest site first.
+    """Pairs of a demand point and a site, by demand point, the nearest site first."""
 
-    Parameters
-    ----------
-    demand, site
-        ``(k,)`` rows.
-    walk_s, metres
-        ``(k,)`` what the way from home to the site takes, each the least there is, both access legs in.
-    """
-
+    # demand, site: (k,) rows
     demand: NDArray[np.int64]
     site: NDArray[np.int64]
+    # walk_s, metres: (k,) what the way from home to the site takes, each the least there is, both access legs in
     walk_s: NDArray[np.float64]
     metres: NDArray[np.float64]
 

@@ -40,13 +40,6 @@ _ROUNDING = 1e-9  # of the people of a demand point, that sums of groups may be 
 class GroupCoverage(Frozen):
     """Who is covered, each group by its own walker and the others by that of everybody else.
 
-    Parameters
-    ----------
-    rest
-        Coverage by the walker of everybody who is in none of the groups.
-    groups
-        Name of a group to the coverage of the same people and sites by its walker.
-
     Raises
     ------
     InputError
@@ -66,8 +59,8 @@ class GroupCoverage(Frozen):
     (20.0, 10.0, [0.0])
     """
 
-    rest: Coverage
-    groups: Mapping[str, Coverage]
+    rest: Coverage  # coverage by the walker of everybody who is in none of the groups
+    groups: Mapping[str, Coverage]  # name of a group to the coverage of the same people and sites by its walker
 
     def __post_init__(self) -> None:
         """Refuse groups that are not there, or overlap."""

@@ -53,27 +53,13 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Axes:
-    """The words of a chart.
+    """The words of a chart."""
 
-    Parameters
-    ----------
-    title
-        For those who cannot see it.
-    across
-        What the horizontal axis counts.
-    classes
-        Names of the bars, in order.
-    notes
-        What stands above each bar.
-    mark_after
-        A dashed line after so many bars.
-    """
-
-    title: str
-    across: str
-    classes: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    mark_after: int | None = None
+    title: str  # for those who cannot see it
+    across: str  # what the horizontal axis counts
+    classes: tuple[str, ...] = ()  # names of the bars, in order
+    notes: tuple[str, ...] = ()  # what stands above each bar
+    mark_after: int | None = None  # a dashed line after so many bars
 
 
 def draw_bars(axes: Axes, series: Sequence[Series], *, stacked: bool) -> Markup:
@@ -191,27 +177,15 @@ _STEPS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class FrontierPicture:
-    """The frontier in the units of a picture 294 wide and 168 high, ready to be drawn.
+    """The frontier in the units of a picture 294 wide and 168 high, ready to be drawn."""
 
-    Parameters
-    ----------
-    found, ceiling
-        Points of the two lines, as SVG writes them.
-    between
-        Corners of the area between them.
-    dots
-        Places of the plans found.
-    here
-        Place of the proposal; None where its budget is not in the picture.
-    x_ticks, y_ticks
-        Place and text.
-    """
-
+    # found, ceiling: points of the two lines, as SVG writes them
     found: str
     ceiling: str
-    between: str
-    dots: list[tuple[float, float]]
-    here: tuple[float, float] | None
+    between: str  # corners of the area between them
+    dots: list[tuple[float, float]]  # places of the plans found
+    here: tuple[float, float] | None  # place of the proposal; None where its budget is not in the picture.
+    # x_ticks, y_ticks: place and text
     x_ticks: list[tuple[float, str]]
     y_ticks: list[tuple[float, str]]
 

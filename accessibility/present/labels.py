@@ -31,27 +31,16 @@ _KINDS = {"outlet": "outlet", "bank": "bank", "new": "candidate"}
 class SiteLabel:
     """What a site without a name is called, in any language.
 
-    Parameters
-    ----------
-    kind
-        ``outlet``, ``bank`` or ``new``.
-    owner
-        Operator, brand or bank; empty where nothing says.
-    street
-        Its address, else the nearest street with a name; empty where there is none.
-    ident
-        Its id, where the rest does not tell it from others; else empty.
-
     Examples
     --------
     >>> SiteLabel(kind="bank", street="Rua X").text("en"), SiteLabel(kind="bank", street="文庙路").text("zh")
     ('bank branch at Rua X', '文庙路的银行网点')
     """
 
-    kind: str
-    owner: str = ""
-    street: str = ""
-    ident: str = ""
+    kind: str  # `outlet`, `bank` or `new`
+    owner: str = ""  # operator, brand or bank; empty where nothing says
+    street: str = ""  # its address, else the nearest street with a name; empty where there is none
+    ident: str = ""  # its id, where the rest does not tell it from others; else empty
 
     def text(self, language: Language) -> str:
         """Return the label in a language.

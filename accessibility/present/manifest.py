@@ -45,40 +45,22 @@ ORIGIN = ("name", "version", "year", "fetched", "licence", "credit", "url")
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run of a study, for its manifest.
+    """One run of a study, for its manifest."""
 
-    Parameters
-    ----------
-    study
-        Name of the study.
-    study_file
-        The ``study.toml``; paths of inputs are told relative to its folder.
-    folder
-        Where the manifest will lie: the study file's own path is told relative to it. Its own folder if None.
-    inputs
-        File of each input.
-    parameters
-        Settings of the study, as JSON can hold them.
-    warnings
-        What readers set aside, suspect or want known.
-    seconds
-        How long the run took.
-    command, date, options
-        What was asked for: the command, the day that the files bear, language and files on request.
-    stamps
-        What the files were when they were read, see `accessibility.sources.stamps`.
-    """
-
-    study: str
-    study_file: str | os.PathLike[str]
-    inputs: Mapping[str, str | os.PathLike[str]]
-    parameters: Mapping[str, Any]
-    warnings: Sequence[Finding | str] = ()
-    seconds: float
+    study: str  # name of the study
+    study_file: str | os.PathLike[str]  # the `study.toml`; paths of inputs are told relative to its folder
+    inputs: Mapping[str, str | os.PathLike[str]]  # file of each input
+    parameters: Mapping[str, Any]  # settings of the study, as JSON can hold them
+    warnings: Sequence[Finding | str] = ()  # what readers set aside, suspect or want known
+    seconds: float  # how long the run took
+    # where the manifest will lie: the study file's own path is told relative to it. Its own folder if None.
     folder: str | os.PathLike[str] | None = None
+    # command, date, options: what was asked for: the command, the day that the files bear, language and files on
+    # request
     command: str = "cover"
     date: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    # what the files were when they were read, see `accessibility.sources.stamps`
     stamps: Stamps = field(default_factory=dict)
 
 

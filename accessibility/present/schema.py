@@ -26,30 +26,14 @@ DICTIONARY_COLUMNS = (
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table, or a key of a manifest.
+    """A column of a table, or a key of a manifest."""
 
-    Parameters
-    ----------
-    name
-        As it stands in the file; of a manifest the path of the key, ``*`` for any name.
-    type
-        What its values are.
-    unit
-        What a number counts; ``1`` is a share from 0 to 1, nothing for what has no unit.
-    empty
-        Key of the sentence that says when there is no value.
-    means
-        Key of the sentence that says what it means; the name where it is not given.
-    of
-        The setting whose figures it has, where a study names its own.
-    """
-
-    name: str
-    type: ColumnType
-    unit: str = ""
-    empty: str = "never"
-    means: str = ""
-    of: str = ""
+    name: str  # as it stands in the file; of a manifest the path of the key, `*` for any name
+    type: ColumnType  # what its values are
+    unit: str = ""  # what a number counts; `1` is a share from 0 to 1, nothing for what has no unit.
+    empty: str = "never"  # key of the sentence that says when there is no value
+    means: str = ""  # key of the sentence that says what it means; the name where it is not given
+    of: str = ""  # the setting whose figures it has, where a study names its own
 
 
 _DEMAND = (

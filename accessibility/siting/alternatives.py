@@ -242,31 +242,18 @@ def _refuse(within: float, plans: int) -> None:
 
 @dataclass(kw_only=True, eq=False)
 class _Search:
-    """Good plans found so far, and what is known of doing without a site.
+    """Good plans found so far, and what is known of doing without a site."""
 
-    Parameters
-    ----------
-    problem, limits, reading
-        The question.
-    course
-        Where the search for the best plan ended.
-    within
-        How much less a good plan may cover.
-    found
-        Sites of each good plan, in opening order, to the fields of its `SitingPlan`; no set of sites stands twice.
-    proven
-        Sites that every good plan opens.
-    bound, people
-        Site to the most that a plan without it could cover, and that one found does cover.
-    """
-
+    # problem, limits, reading: the question
     problem: Problem
     limits: Limits
     reading: Reading
-    course: Course
-    within: float
+    course: Course  # where the search for the best plan ended
+    within: float  # how much less a good plan may cover
+    # sites of each good plan, in opening order, to the fields of its `SitingPlan`; no set of sites stands twice
     found: dict[frozenset[object], dict[str, Any]] = field(default_factory=dict)
-    proven: set[int] = field(default_factory=set)
+    proven: set[int] = field(default_factory=set)  # sites that every good plan opens
+    # bound, people: site to the most that a plan without it could cover, and that one found does cover
     bound: dict[int, float] = field(default_factory=dict)
     people: dict[int, float] = field(default_factory=dict)
 

@@ -58,30 +58,17 @@ _LISTED = 10  # districts that a message names
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SharedPlan:
-    """A plan over all parts.
+    """A plan over all parts."""
 
-    Parameters
-    ----------
-    selected
-        For each part the rows of its sites that open.
-    objective, bound
-        People covered, those covered today included, and what no plan within the limits exceeds.
-    spent
-        What it costs.
-    prices
-        What the certificate charges for the limits.
-    multipliers
-        For each part the share of each demand point's people that is priced, as in `SitingPlan`.
-    needs
-        District to the people of the parts who have to be covered there.
-    """
-
-    selected: tuple[NDArray[np.intp], ...]
+    selected: tuple[NDArray[np.intp], ...]  # for each part the rows of its sites that open
+    # objective, bound: people covered, those covered today included, and what no plan within the limits exceeds
     objective: float
     bound: float
-    spent: float
-    prices: Prices = field(default_factory=Prices)
+    spent: float  # what it costs
+    prices: Prices = field(default_factory=Prices)  # what the certificate charges for the limits
+    # for each part the share of each demand point's people that is priced, as in `SitingPlan`
     multipliers: tuple[NDArray[np.float64], ...] = ()
+    # district to the people of the parts who have to be covered there
     needs: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -290,27 +277,13 @@ _SPARE = 1.001  # how much more than its floor a district is meant to have, befo
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PricedPlan:
-    """What a search at prices ended with.
+    """What a search at prices ended with."""
 
-    Parameters
-    ----------
-    chosen
-        ``(c,)`` columns that open.
-    dual
-        Prices that bound every plan.
-    value
-        Weight covered, that before included.
-    short
-        ``(d,)`` how far each district stays below its floor.
-    fits
-        Whether the plan keeps to all other limits.
-    """
-
-    chosen: NDArray[np.bool_]
-    dual: Dual
-    value: int
-    short: NDArray[np.int64]
-    fits: bool
+    chosen: NDArray[np.bool_]  # (c,) columns that open
+    dual: Dual  # prices that bound every plan
+    value: int  # weight covered, that before included
+    short: NDArray[np.int64]  # (d,) how far each district stays below its floor
+    fits: bool  # whether the plan keeps to all other limits
 
     @property
     def keeps(self) -> bool:

@@ -52,75 +52,33 @@ _ENTRIES, _ENTRIES_POWER = 70_000, 0.55
 
 @dataclass(kw_only=True, eq=False)
 class Course:
-    """How far the search has come: the best plan and the lowest bound so far.
+    """How far the search has come: the best plan and the lowest bound so far."""
 
-    Parameters
-    ----------
-    goal
-        What plans are compared by.
-    covering
-        The question, merged but with every candidate.
-    small
-        The same without what cannot matter.
-    chosen
-        ``(s,)`` best plan so far, in columns of `small`.
-    bound
-        In the goal's values: no plan has a greater one.
-    gap
-        Relative gap that is near enough.
-    guide
-        Prices behind the bound; None before there are any.
-    by
-        How the bound was obtained.
-    value, short
-        Of the best plan; a plan that is short of what it has to cover is worse than any that is not.
-    short_at_least
-        By how much every plan is short; 0 where none is proven to be.
-    turns
-        How many turns of cores and annealing there were.
-    bounded
-        The value of the plan that the bound was last lowered towards.
-    settled
-        Whether the solver has solved all that is left, to the end of its tolerances.
-    attempts
-        How often the solver was given all that is left, and did not end.
-    seeds
-        How often annealing has begun anew.
-    wanted
-        Where only plans of at least this value matter: what else there is need not be told apart.
-    claim
-        What makes the linear program of the question, where a search for most people may cut it.
-    cutting
-        How far that has come.
-    resting
-        Turns before the next cuts.
-    before
-        The value of the plan a turn ago.
-    children
-        The best plans of what some that were annealed anew open between them.
-    """
-
-    goal: Goal
-    covering: Covering
-    small: Covering
-    chosen: NDArray[np.bool_]
-    bound: float
-    gap: float
-    guide: Guide | None = None
-    by: Literal["certificate", "tree", "solver"] = "certificate"
+    goal: Goal  # what plans are compared by
+    covering: Covering  # the question, merged but with every candidate
+    small: Covering  # the same without what cannot matter
+    chosen: NDArray[np.bool_]  # (s,) best plan so far, in columns of `small`
+    bound: float  # in the goal's values: no plan has a greater one
+    gap: float  # relative gap that is near enough
+    guide: Guide | None = None  # prices behind the bound; None before there are any.
+    by: Literal["certificate", "tree", "solver"] = "certificate"  # how the bound was obtained
+    # value, short: of the best plan; a plan that is short of what it has to cover is worse than any that is not
     value: int = 0
     short: int = 0
-    short_at_least: int = 0
-    turns: int = 0
-    bounded: int = -1
-    settled: bool = False
-    attempts: int = 0
-    seeds: int = 0
+    short_at_least: int = 0  # by how much every plan is short; 0 where none is proven to be
+    turns: int = 0  # how many turns of cores and annealing there were
+    bounded: int = -1  # the value of the plan that the bound was last lowered towards
+    settled: bool = False  # whether the solver has solved all that is left, to the end of its tolerances
+    attempts: int = 0  # how often the solver was given all that is left, and did not end
+    seeds: int = 0  # how often annealing has begun anew
+    # where only plans of at least this value matter: what else there is need not be told apart
     wanted: int | None = None
+    # what makes the linear program of the question, where a search for most people may cut it
     claim: Callable[[], Claim] | None = None
-    cutting: Cutting | None = None
-    resting: int = 0
-    before: int = -1
+    cutting: Cutting | None = None  # how far that has come
+    resting: int = 0  # turns before the next cuts
+    before: int = -1  # the value of the plan a turn ago
+    # the best plans of what some that were annealed anew open between them
     children: list[NDArray[np.bool_]] = field(default_factory=list)
 
     def __post_init__(self) -> None:

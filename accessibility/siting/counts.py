@@ -31,18 +31,10 @@ _HALF = 0.5  # whole numbers, but for the solver's tolerance
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reach:
-    """Rows and the sites that can serve each, rows of the same sites merged.
+    """Rows and the sites that can serve each, rows of the same sites merged."""
 
-    Parameters
-    ----------
-    matrix
-        ``(r, m)`` CSR, one entry a site that can serve the row.
-    group
-        ``(n,)`` place in `matrix` of each of the rows asked about.
-    """
-
-    matrix: sparse.csr_array
-    group: NDArray[np.intp]
+    matrix: sparse.csr_array  # (r, m) CSR, one entry a site that can serve the row
+    group: NDArray[np.intp]  # (n,) place in `matrix` of each of the rows asked about
 
     @classmethod
     def of(
@@ -69,18 +61,10 @@ class Reach:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cover:
-    """An answer.
+    """An answer."""
 
-    Parameters
-    ----------
-    chosen
-        ``(m,)`` sites that serve every row; None where none were found.
-    impossible
-        Whether it is proven that there are none.
-    """
-
-    chosen: NDArray[np.bool_] | None
-    impossible: bool
+    chosen: NDArray[np.bool_] | None  # (m,) sites that serve every row; None where none were found.
+    impossible: bool  # whether it is proven that there are none
 
 
 def find_cover(reach: Reach, room: Room, clock: Clock, *, cheapest: bool = True) -> Cover:
@@ -198,34 +182,16 @@ TWICE = 2
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Counts:
-    """Rows of people whom the same sites cover, and the columns, sites, that cover them.
+    """Rows of people whom the same sites cover, and the columns, sites, that cover them."""
 
-    Parameters
-    ----------
-    columns
-        ``(m,)`` sites, in the order of ids.
-    room
-        The limits on them.
-    matrix
-        ``(r, m)`` CSR, one entry a site that covers the row.
-    weight
-        ``(r,)`` people of each row, in whole units.
-    before
-        ``(r,)`` how many sites cover the row anyway, 2 for two or more.
-    needs
-        ``(f, r)`` CSR, the people of each row in each district that has a floor, and ``(f,)`` how many of them have to
-        be covered.
-    row
-        ``(n,)`` row of each demand point; -1 of one without people.
-    """
-
-    columns: NDArray[np.intp]
-    room: Room
-    matrix: sparse.csr_array
-    weight: NDArray[np.float64]
-    before: NDArray[np.int64]
+    columns: NDArray[np.intp]  # (m,) sites, in the order of ids
+    room: Room  # the limits on them
+    matrix: sparse.csr_array  # (r, m) CSR, one entry a site that covers the row
+    weight: NDArray[np.float64]  # (r,) people of each row, in whole units
+    before: NDArray[np.int64]  # (r,) how many sites cover the row anyway, 2 for two or more
+    # (f, r) CSR, the people of each row in each district that has a floor, and (f,) how many of them have to be covered
     needs: tuple[sparse.csr_array, NDArray[np.float64]]
-    row: NDArray[np.intp]
+    row: NDArray[np.intp]  # (n,) row of each demand point; -1 of one without people
 
     @cached_property
     def unit(self) -> float:
@@ -327,20 +293,11 @@ def _needs(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Moves:
-    """What may change: candidates that may open, and open sites that may close.
+    """What may change: candidates that may open, and open sites that may close."""
 
-    Parameters
-    ----------
-    counts
-        People and columns, of both sorts; what covers them anyway are required sites.
-    old
-        ``(m,)`` which columns are open today.
-    limits, most
-        ``(k, m)`` CSR and ``(k,)``: the product with what changes is at most that, in whole units.
-    """
-
-    counts: Counts
-    old: NDArray[np.bool_]
+    counts: Counts  # people and columns, of both sorts; what covers them anyway are required sites
+    old: NDArray[np.bool_]  # (m,) which columns are open today
+    # limits, most: (k, m) CSR and (k,): the product with what changes is at most that, in whole units
     limits: sparse.csr_array
     most: NDArray[np.float64]
 

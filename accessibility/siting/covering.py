@@ -30,50 +30,30 @@ class Covering:
 
     People and costs are whole numbers, so that no sum hangs on its order. Rows are demand points of one cover set;
     columns stand in the order of site ids.
-
-    Parameters
-    ----------
-    weight
-        ``(r,)`` int64 people of each row, in units of `person`.
-    district
-        ``(r,)`` int32 district of each row where floors tell them apart, otherwise 0.
-    rows, columns
-        Columns of each row, rows of each column.
-    site
-        ``(c,)`` the problem's row of each column.
-    cost
-        ``(c,)`` int64 cost of opening, in units of `coin`.
-    most, budget
-        How many more may open, and what they may cost.
-    packs, room
-        Packs of each column; how many more of each pack may open.
-    need
-        ``(d,)`` int64 people still to be covered in each district to meet its floor; 0 or less where it is met.
-    base, spent
-        People covered already, in units of `person`; cost of what has opened beside the open sites, in units of `coin`.
-    point
-        ``(r,)`` a demand point of each row.
-    opened
-        Sites of the problem that open in every answer.
-    person, coin
-        People of a unit of weight, cost of a unit of cost.
     """
 
-    weight: NDArray[np.int64]
-    district: NDArray[np.int32]
+    weight: NDArray[np.int64]  # (r,) int64 people of each row, in units of `person`
+    district: NDArray[np.int32]  # (r,) int32 district of each row where floors tell them apart, otherwise 0
+    # rows, columns: columns of each row, rows of each column
     rows: Pairs
     columns: Pairs
-    site: NDArray[np.intp]
-    cost: NDArray[np.int64]
+    site: NDArray[np.intp]  # (c,) the problem's row of each column
+    cost: NDArray[np.int64]  # (c,) int64 cost of opening, in units of `coin`
+    # most, budget: how many more may open, and what they may cost
     most: int
     budget: int
+    # packs, room: packs of each column; how many more of each pack may open
     packs: Pairs
     room: NDArray[np.int64]
+    # (d,) int64 people still to be covered in each district to meet its floor; 0 or less where it is met
     need: NDArray[np.int64]
+    # base, spent: people covered already, in units of `person`; cost of what has opened beside the open sites, in units
+    # of `coin`
     base: int
     spent: int
-    point: NDArray[np.intp]
-    opened: NDArray[np.intp]
+    point: NDArray[np.intp]  # (r,) a demand point of each row
+    opened: NDArray[np.intp]  # sites of the problem that open in every answer
+    # person, coin: people of a unit of weight, cost of a unit of cost
     person: float
     coin: float
 
@@ -130,23 +110,14 @@ class Covering:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reading:
-    """A problem read as a covering.
+    """A problem read as a covering."""
 
-    Parameters
-    ----------
-    covering
-        Demand of one cover set merged, and nothing else done: its dual prices hold for the problem itself.
-    row
-        ``(n,)`` row of each demand point; -1 of those without people, covered already or beyond every candidate.
-    terms
-        Limits and conditions.
-    points, pairs
-        Demand points with people, and pairs of candidates with them, before anything was done.
-    """
-
+    # demand of one cover set merged, and nothing else done: its dual prices hold for the problem itself
     covering: Covering
+    # (n,) row of each demand point; -1 of those without people, covered already or beyond every candidate
     row: NDArray[np.int32]
-    terms: Terms
+    terms: Terms  # limits and conditions
+    # points, pairs: demand points with people, and pairs of candidates with them, before anything was done
     points: int
     pairs: int
 

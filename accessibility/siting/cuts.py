@@ -39,23 +39,14 @@ _FEW = 400_000  # entries
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cuts:
-    """Lines that rows lie above, and rows that some site has to serve.
+    """Lines that rows lie above, and rows that some site has to serve."""
 
-    Parameters
-    ----------
-    row, level
-        Row and price of every line: the row's value is at least the price, less what each site that is nearer than
-        the price saves of it.
-    needs
-        Rows without a base.
-    scale
-        Value of one unit in the solver.
-    """
-
+    # row, level: row and price of every line: the row's value is at least the price, less what each site that is nearer
+    # than the price saves of it
     row: NDArray[np.intp]
     level: NDArray[np.float64]
-    needs: NDArray[np.intp]
-    scale: float
+    needs: NDArray[np.intp]  # rows without a base
+    scale: float  # value of one unit in the solver
 
     def __add__(self, other: Cuts) -> Cuts:
         """Return both."""
@@ -85,18 +76,10 @@ class Cuts:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Relaxed:
-    """Where the relaxation ended.
+    """Where the relaxation ended."""
 
-    Parameters
-    ----------
-    offers
-        What its dual values prove.
-    cuts
-        All that were generated.
-    """
-
-    offers: Offers
-    cuts: Cuts
+    offers: Offers  # what its dual values prove
+    cuts: Cuts  # all that were generated
 
 
 def solve_relaxation(

@@ -46,44 +46,22 @@ _READS, _ROW = 3, 20  # what a round does: pairs read, and what a row costs besi
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dual:
-    """Prices that prove a bound, in units of weight.
+    """Prices that prove a bound, in units of weight."""
 
-    Parameters
-    ----------
-    bound
-        Nothing that keeps to the limits covers more, `base` included.
-    price
-        ``(r,)`` price of each row, 0 to its worth.
-    worth
-        ``(r,)`` weight of each row, raised where its district has to meet a floor.
-    floor
-        ``(d,)`` by how much it is raised, relatively.
-    pack
-        ``(m,)`` price of each pack.
-    site, cost
-        Price of opening, and of a unit of cost.
-    paid
-        ``(c,)`` what each column is paid for its rows, less what its packs are charged.
-    share
-        ``(c,)`` a fractional plan, close to the best one.
-    open_loss, close_loss
-        ``(c,)`` by how much the bound falls when the column has to open, or stay closed.
-    reach
-        Cost of covering one unit of weight more, where the cost is bounded.
-    """
-
-    bound: float
-    price: NDArray[np.float64]
-    worth: NDArray[np.float64]
-    floor: NDArray[np.float64]
-    pack: NDArray[np.float64]
+    bound: float  # nothing that keeps to the limits covers more, `base` included
+    price: NDArray[np.float64]  # (r,) price of each row, 0 to its worth
+    worth: NDArray[np.float64]  # (r,) weight of each row, raised where its district has to meet a floor
+    floor: NDArray[np.float64]  # (d,) by how much it is raised, relatively
+    pack: NDArray[np.float64]  # (m,) price of each pack
+    # site, cost: price of opening, and of a unit of cost
     site: float
     cost: float
-    paid: NDArray[np.float64]
-    share: NDArray[np.float64]
+    paid: NDArray[np.float64]  # (c,) what each column is paid for its rows, less what its packs are charged
+    share: NDArray[np.float64]  # (c,) a fractional plan, close to the best one
+    # open_loss, close_loss: (c,) by how much the bound falls when the column has to open, or stay closed
     open_loss: NDArray[np.float64]
     close_loss: NDArray[np.float64]
-    reach: float = 0.0
+    reach: float = 0.0  # cost of covering one unit of weight more, where the cost is bounded
 
 
 def find_dual(
@@ -185,39 +163,6 @@ def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock, 
     _afford(question[0], cost, state.price)
     dual = _dual(covering, question, state)
     return replace(dual, bound=-float(dual.price.sum()) - covering.spent)
-
-
-def find_priced_dual(covering: Covering, each: float, target: float, rounds: int, clock: Clock) -> Dual:
-    """Return prices that prove a low bound on the weight covered less what it costs, a unit of cost at `each`.
-
-    The budget is left out: it is the price. So questions that share nothing but a budget can each be bounded alone.
-
-    Parameters
-    ----------
-    covering
-        The question.
-    each
-        Weight that a unit of cost is worth.
-    target
-        Weight less cost of some plan, `base` included; the search stops where the bound meets it.
-    rounds, clock
-        As in `find_dual`.
-
-    Returns
-    -------
-    Dual
-        Its bound is of the weight, `base` included, less the cost.
-    """
-    weight = covering.weight.astype(np.float64)
-    none = Pairs(start=np.zeros(len(covering.cost) + 1, np.int64), item=np.empty(0, np.int32))
-    question = _question(
-        covering, (weight, np.zeros(len(weight), np.int32), np.zeros(1)), (none, np.empty(0, np.int64)), PROFIT
-    )
-    cost, most, budget, mode = question[3]
-    question = (*question[:3], (cost * each, most, budget, mode))
-    state = _begin(weight, question)
-    _search(question, state, target - covering.base, (rounds, _LITTLE, clock))
-    return _dual(covering, question, state)
 
 
 def price_of_reach(covering: Covering, dual: Dual, reach: int) -> Dual:

@@ -33,20 +33,11 @@ class Clock:
     Searches count their work and plan by it alone, so that the same question takes the same course on a slow, busy or
     cold machine. A time limit does no more than cut that course short; where there is one, work has no other limit.
     Compilation counts against neither.
-
-    Parameters
-    ----------
-    limit_s
-        Wall seconds; None for no such limit.
-    work
-        Units of work; `WORK` without a time limit and endless with one, if None.
-    size
-        What shares of this clock are shares of.
     """
 
-    limit_s: float | None = None
-    work: float | None = None
-    size: float = SHARED
+    limit_s: float | None = None  # wall seconds; None for no such limit.
+    work: float | None = None  # units of work; `WORK` without a time limit and endless with one, if None.
+    size: float = SHARED  # what shares of this clock are shares of
     _over: Clock | None = None
     _done: float = 0.0
     _begun: float = field(default_factory=lambda: time.monotonic() - compiled_s())

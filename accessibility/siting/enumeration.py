@@ -27,22 +27,13 @@ _CHUNK = 4_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """What the best of all plans is worth.
+    """What the best of all plans is worth."""
 
-    Parameters
-    ----------
-    feasible
-        Whether any keeps to everything.
-    worth
-        Its objective, as `SitingPlan.objective`; of max-min the people covered too, of backup coverage, where these
-        come first, the people covered and then the objective. Empty where there is none.
-    short
-        The fewest people that a plan is short of what it has to cover or serve.
-    """
-
-    feasible: bool
+    feasible: bool  # whether any keeps to everything
+    # its objective, as `SitingPlan.objective`; of max-min the people covered too, of backup coverage, where these come
+    # first, the people covered and then the objective. Empty where there is none.
     worth: tuple[float, ...]
-    short: float
+    short: float  # the fewest people that a plan is short of what it has to cover or serve
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -176,22 +167,14 @@ def _bits(places: NDArray[np.intp]) -> np.uint64:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Rules:
-    """What decides whether one more column joins a set, as bits of columns.
+    """What decides whether one more column joins a set, as bits of columns."""
 
-    Parameters
-    ----------
-    packs
-        Columns of which only so many may join: those that open, those that close, those of each quota.
-    beside, instead
-        By column: none of the first may be in the set, all of the second have to be.
-    never
-        Columns that never join.
-    """
-
+    # columns of which only so many may join: those that open, those that close, those of each quota
     packs: tuple[tuple[np.uint64, int], ...]
+    # beside, instead: by column: none of the first may be in the set, all of the second have to be
     beside: dict[int, np.uint64]
     instead: dict[int, np.uint64]
-    never: set[int]
+    never: set[int]  # columns that never join
 
     @classmethod
     def of(cls, problem: Problem, asked: SitingPlan, columns: NDArray[np.intp]) -> _Rules:

@@ -35,85 +35,42 @@ _NO_HEURISTICS = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Program:
-    """A linear program, some of whose columns are whole numbers.
+    """A linear program, some of whose columns are whole numbers."""
 
-    Parameters
-    ----------
-    objective
-        ``(c,)`` coefficient of each column.
-    lower, upper
-        ``(c,)`` bounds of the columns.
-    integer
-        ``(c,)`` whether the column takes whole numbers only.
-    rows
-        ``(r, c)`` CSR matrix of the constraints.
-    row_lower, row_upper
-        ``(r,)`` bounds of the constraints.
-    maximise
-        Whether more is better.
-    offset
-        Added to every objective, so that a relative gap refers to the whole.
-    """
-
-    objective: NDArray[np.float64]
+    objective: NDArray[np.float64]  # (c,) coefficient of each column
+    # lower, upper: (c,) bounds of the columns
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
-    integer: NDArray[np.bool_]
-    rows: sparse.csr_array
+    integer: NDArray[np.bool_]  # (c,) whether the column takes whole numbers only
+    rows: sparse.csr_array  # (r, c) CSR matrix of the constraints
+    # row_lower, row_upper: (r,) bounds of the constraints
     row_lower: NDArray[np.float64]
     row_upper: NDArray[np.float64]
-    maximise: bool = True
-    offset: float = 0.0
+    maximise: bool = True  # whether more is better
+    offset: float = 0.0  # added to every objective, so that a relative gap refers to the whole
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Effort:
-    """How much a solver may do, and how near is near enough.
+    """How much a solver may do, and how near is near enough."""
 
-    Parameters
-    ----------
-    clock
-        What is left to it; None for no limit.
-    gap
-        Relative gap between incumbent and bound at which it may stop.
-    gap_absolute
-        The same in units of the objective: just below 1 where every objective is a whole number.
-    bound_only
-        Whether it leaves the search for better plans to us, and branches only.
-    """
-
-    clock: Clock | None = None
-    gap: float = 0.0
+    clock: Clock | None = None  # what is left to it; None for no limit.
+    gap: float = 0.0  # relative gap between incumbent and bound at which it may stop
+    # the same in units of the objective: just below 1 where every objective is a whole number
     gap_absolute: float = 1e-9
-    bound_only: bool = False
+    bound_only: bool = False  # whether it leaves the search for better plans to us, and branches only
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answer:
-    """What the solver found.
+    """What the solver found."""
 
-    Parameters
-    ----------
-    values
-        ``(c,)`` of the incumbent; None where there is none.
-    objective
-        Of the incumbent; infinite on the wrong side without one.
-    bound
-        Proven by the solver; of a linear program that was not solved to the end, infinite.
-    duals
-        ``(r,)`` of a linear program solved to optimality; None otherwise.
-    reduced_costs
-        ``(c,)`` likewise.
-    infeasible
-        Whether it was proven that no solution exists.
-    """
-
-    values: NDArray[np.float64] | None
-    objective: float
-    bound: float
-    duals: NDArray[np.float64] | None
-    reduced_costs: NDArray[np.float64] | None
-    infeasible: bool
+    values: NDArray[np.float64] | None  # (c,) of the incumbent; None where there is none.
+    objective: float  # of the incumbent; infinite on the wrong side without one
+    bound: float  # proven by the solver; of a linear program that was not solved to the end, infinite
+    duals: NDArray[np.float64] | None  # (r,) of a linear program solved to optimality; None otherwise.
+    reduced_costs: NDArray[np.float64] | None  # (c,) likewise
+    infeasible: bool  # whether it was proven that no solution exists
     seconds: float
 
 

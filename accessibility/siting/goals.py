@@ -128,16 +128,10 @@ class MostPeople:
 
 @dataclass(frozen=True)
 class LeastCost:
-    """Spend least to cover a weight of `reach`, or every row; a value is a cost with its sign changed.
-
-    Parameters
-    ----------
-    reach
-        Weight to cover, what is covered before included; None for every row.
-    """
+    """Spend least to cover a weight of `reach`, or every row; a value is a cost with its sign changed."""
 
     maximises_people: ClassVar[bool] = False
-    reach: int | None = None
+    reach: int | None = None  # weight to cover, what is covered before included; None for every row.
 
     def unit(self, covering: Covering) -> float:
         """Return the units of cost that make one in a program."""

@@ -38,50 +38,29 @@ _YES = np.bool_(True)  # noqa: FBT003 -- likewise
 
 
 class Search(NamedTuple):
-    """The state of a search in which columns open and close, as kernels read and change it.
+    """The state of a search in which columns open and close, as kernels read and change it."""
 
-    Parameters
-    ----------
-    weight, district
-        ``(r,)`` of each row.
-    row_start, row_column, column_start, column_row
-        The pairs, by row and by column.
-    times, owner
-        ``(r,)`` how many open columns cover each row, and the exclusive-or of these: the column itself where it is one.
-    opened
-        ``(c,)`` which columns are open.
-    gain
-        ``(c,)`` what a closed column would cover anew, what an open one alone covers.
-    covered
-        ``(d,)`` weight covered in each district.
-    need
-        ``(d,)`` weight that each district needs; empty where none has a floor.
-    cost, pack_start, pack
-        ``(c,)`` cost of each column, and the packs it is in.
-    room, left
-        ``(g,)`` how many more of each pack may open; ``(2,)`` how many more of all, and for how much.
-    best
-        ``(c,)`` the best plan so far, where a search keeps one.
-    """
-
+    # weight, district: (r,) of each row
     weight: I64
     district: I32
+    # row_start, row_column, column_start, column_row: the pairs, by row and by column
     row_start: I64
     row_column: I32
     column_start: I64
     column_row: I32
-    times: I32
-    owner: I32
-    opened: Flags
-    gain: I64
-    covered: I64
-    need: I64
+    times: I32  # (r,) how many open columns cover each row
+    owner: I32  # (r,) the exclusive-or of these columns: the column itself where it is one
+    opened: Flags  # (c,) which columns are open
+    gain: I64  # (c,) what a closed column would cover anew, what an open one alone covers
+    covered: I64  # (d,) weight covered in each district
+    need: I64  # (d,) weight that each district needs; empty where none has a floor
+    # cost, pack_start, pack: (c,) cost of each column, and the packs it is in
     cost: I64
     pack_start: I64
     pack: I32
-    room: I64
-    left: I64
-    best: Flags
+    room: I64  # (g,) how many more of each pack may open
+    left: I64  # (2,) how many more of all, and for how much
+    best: Flags  # (c,) the best plan so far, where a search keeps one
 
 
 def open_greedily(covering: Covering) -> NDArray[np.bool_]:

@@ -262,21 +262,11 @@ def _split(claim: Claim, values: NDArray[np.float64], free: NDArray[np.bool_]) -
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Point:
-    """What a linear program says.
+    """What a linear program says."""
 
-    Parameters
-    ----------
-    loss
-        What the prices prove, rounded up where losses are whole.
-    price
-        ``(r,)`` of the rows.
-    values
-        ``(c,)`` of the columns.
-    """
-
-    loss: float
-    price: NDArray[np.float64]
-    values: NDArray[np.float64]
+    loss: float  # what the prices prove, rounded up where losses are whole
+    price: NDArray[np.float64]  # (r,) of the rows
+    values: NDArray[np.float64]  # (c,) of the columns
 
 
 class ClaimBound:

@@ -29,25 +29,14 @@ _MOST = 3
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Costs:
-    """Pairs within reach, and what stands beside their axes in the same order.
+    """Pairs within reach, and what stands beside their axes in the same order."""
 
-    Parameters
-    ----------
-    matrix
-        One row per site, one column per demand point; CSR, ascending, stored zeros kept.
-    ids
-        Ids of the sites; None where nothing names them.
-    people, district
-        Of each demand point; `district` None where not given.
-    points
-        Ids of the demand points; None where nothing names them.
-    """
-
-    matrix: Any
-    ids: Any
+    matrix: Any  # one row per site, one column per demand point; CSR, ascending, stored zeros kept.
+    ids: Any  # ids of the sites; None where nothing names them.
+    # people, district: of each demand point; `district` None where not given.
     people: Any
     district: Any
-    points: Any = None
+    points: Any = None  # ids of the demand points; None where nothing names them.
 
 
 def read_costs(costs: Any, people: Any, *, ids: Any = None, district: Any = None) -> Costs:

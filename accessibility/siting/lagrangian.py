@@ -38,27 +38,14 @@ _BOUND, _LENGTH, _IDLE = 0, 1, 2  # places in a course: the best bound, how long
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Offers:
-    """Multipliers and what they prove.
+    """Multipliers and what they prove."""
 
-    Parameters
-    ----------
-    row
-        ``(r,)`` price of each row, in people times cost.
-    charge
-        ``(2 + g,)`` what a unit of each limit of `Room.left` is charged, 0 or more.
-    earned
-        ``(m,)`` what each site earns, all charges but the number's taken off; less than 0 is good.
-    chosen
-        ``(m,)`` the best sites within the number.
-    bound
-        No plan has a lower value.
-    """
-
-    row: NDArray[np.float64]
-    charge: NDArray[np.float64]
+    row: NDArray[np.float64]  # (r,) price of each row, in people times cost
+    charge: NDArray[np.float64]  # (2 + g,) what a unit of each limit of `Room.left` is charged, 0 or more
+    # (m,) what each site earns, all charges but the number's taken off; less than 0 is good
     earned: NDArray[np.float64]
-    chosen: NDArray[np.bool_]
-    bound: float
+    chosen: NDArray[np.bool_]  # (m,) the best sites within the number
+    bound: float  # no plan has a lower value
 
     def charges(self, room: Room) -> NDArray[np.float64]:
         """Return the charges with the number's: what the last of the chosen earns, where all that may are chosen."""
@@ -70,21 +57,11 @@ class Offers:
 
 @dataclass(frozen=True, kw_only=True)
 class Steps:
-    """How long a bound is raised.
+    """How long a bound is raised."""
 
-    Parameters
-    ----------
-    patience
-        Steps without a better bound after which they become half as long.
-    shortest
-        Length of a step, of the way to where the bound has to come, below which the search ends.
-    most
-        Number of steps.
-    """
-
-    patience: int = 20
-    shortest: float = 0.002
-    most: int = 100_000
+    patience: int = 20  # steps without a better bound after which they become half as long
+    shortest: float = 0.002  # length of a step, of the way to where the bound has to come, below which the search ends
+    most: int = 100_000  # number of steps
 
 
 def raise_bound(

@@ -30,20 +30,11 @@ TOUCHING_M = 1e-6
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Limits:
-    """How many sites may open, what they may cost, and what else a plan has to keep to.
+    """How many sites may open, what they may cost, and what else a plan has to keep to."""
 
-    Parameters
-    ----------
-    sites
-        Greatest number of sites to open; None for any.
-    budget
-        Greatest total cost; None for any.
-    conditions
-        Quotas, spacing, floors, sites that must or must not open.
-    """
-
-    sites: int | None = None
-    budget: float | None = None
+    sites: int | None = None  # greatest number of sites to open; None for any.
+    budget: float | None = None  # greatest total cost; None for any.
+    # quotas, spacing, floors, sites that must or must not open
     conditions: Conditions = field(default_factory=Conditions)
 
     def __post_init__(self) -> None:
@@ -61,47 +52,24 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pack:
-    """Sites of which only so many may open.
+    """Sites of which only so many may open."""
 
-    Parameters
-    ----------
-    rows
-        Their rows, ascending.
-    room
-        How many of them may open.
-    quota
-        The quota's name; empty for sites that exclude each other.
-    """
-
-    rows: NDArray[np.intp]
-    room: int
-    quota: str = ""
+    rows: NDArray[np.intp]  # their rows, ascending
+    room: int  # how many of them may open
+    quota: str = ""  # the quota's name; empty for sites that exclude each other
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Terms:
-    """Limits and conditions of one problem, in rows.
+    """Limits and conditions of one problem, in rows."""
 
-    Parameters
-    ----------
-    required
-        Rows that must open; those open today are left out.
-    allowed
-        ``(s,)`` candidates that could open beside the required ones: within what these leave of the budget and of
-        every pack.
-    packs
-        Quotas and exclusive sets.
-    floor_people
-        District to the people who have to be covered there, of all districts that have a floor.
-    contradiction
-        Why nothing can satisfy the terms; empty where the required sites keep to all of them.
-    """
-
-    required: NDArray[np.intp]
+    required: NDArray[np.intp]  # rows that must open; those open today are left out
+    # (s,) candidates that could open beside the required ones: within what these leave of the budget and of every pack
     allowed: NDArray[np.bool_]
-    packs: tuple[Pack, ...]
+    packs: tuple[Pack, ...]  # quotas and exclusive sets
+    # district to the people who have to be covered there, of all districts that have a floor
     floor_people: dict[str, float]
-    contradiction: str
+    contradiction: str  # why nothing can satisfy the terms; empty where the required sites keep to all of them
 
 
 def read_terms(problem: Problem, limits: Limits) -> Terms:

@@ -42,38 +42,21 @@ _READS = 4  # how often a branch reads each pair, its steps apart
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Branch:
-    """Plans that are still in question.
+    """Plans that are still in question."""
 
-    Parameters
-    ----------
-    inside, outside
-        ``(m,)`` sites that all of them open, and that none of them does.
-    price
-        ``(r,)`` multipliers to begin from.
-    """
-
+    # inside, outside: (m,) sites that all of them open, and that none of them does
     inside: NDArray[np.bool_]
     outside: NDArray[np.bool_]
-    price: NDArray[np.float32]
+    price: NDArray[np.float32]  # (r,) multipliers to begin from
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """What is left of a p-median once some sites have opened and others are gone.
+    """What is left of a p-median once some sites have opened and others are gone."""
 
-    Parameters
-    ----------
-    values
-        Pairs that still matter; sites keep their places.
-    rows
-        Places of its rows in the whole.
-    fixed
-        Value of the other rows.
-    """
-
-    values: RowValues
-    rows: NDArray[np.intp]
-    fixed: float
+    values: RowValues  # pairs that still matter; sites keep their places
+    rows: NDArray[np.intp]  # places of its rows in the whole
+    fixed: float  # value of the other rows
 
     @classmethod
     def of(cls, values: RowValues, inside: NDArray[np.bool_], outside: NDArray[np.bool_]) -> Part:
@@ -242,37 +225,18 @@ _MOST_ROWS = 50_000  # beyond, the solver would not end its first linear program
 
 @dataclass(kw_only=True, eq=False)
 class MedianCourse:
-    """How far the search has come, the fixed part apart.
-
-    Parameters
-    ----------
-    median
-        The question.
-    values
-        Its pairs, with penalties in the place of infinite bases.
-    inside
-        ``(m,)`` best plan so far.
-    value
-        Of that plan.
-    gap
-        Relative gap that is near enough.
-    clock
-        When to stop.
-    bound, by
-        No plan has a lower value, and how that was obtained.
-    offers
-        The multipliers that prove most.
-    """
+    """How far the search has come, the fixed part apart."""
 
     median: Median
-    values: Values
-    inside: NDArray[np.bool_]
-    value: float
-    gap: float
-    clock: Clock
+    values: Values  # its pairs, with penalties in the place of infinite bases
+    inside: NDArray[np.bool_]  # (m,) best plan so far
+    value: float  # of that plan
+    gap: float  # relative gap that is near enough
+    clock: Clock  # when to stop
+    # bound, by: no plan has a lower value, and how that was obtained
     bound: float = -math.inf
     by: Literal["certificate", "solver"] = "certificate"
-    offers: Offers | None = None
+    offers: Offers | None = None  # the multipliers that prove most
     _seen: set[bytes] = field(default_factory=set)
 
     @property

@@ -28,18 +28,12 @@ NUMBER, BUDGET, PACKS = 0, 1, 2
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RowValues:
-    """Pairs of rows and sites, each with a value: people times cost.
+    """Pairs of rows and sites, each with a value: people times cost."""
 
-    Parameters
-    ----------
-    by_row
-        ``(r + 1,)`` int64 starts, ``(k,)`` int32 site and ``(k,)`` value of the pairs of each row, one at least,
-        ascending in value, then in site.
-    base
-        ``(r,)`` value of each row without any of these sites; infinite where nothing else serves it.
-    """
-
+    # (r + 1,) int64 starts, (k,) int32 site and (k,) value of the pairs of each row, one at least, ascending in value,
+    # then in site
     by_row: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
+    # (r,) value of each row without any of these sites; infinite where nothing else serves it
     base: NDArray[np.float64]
 
     @property
@@ -52,17 +46,11 @@ class RowValues:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Values(RowValues):
-    """The same pairs, by site as well.
+    """The same pairs, by site as well."""
 
-    Parameters
-    ----------
-    by_site
-        ``(m + 1,)`` int64 starts, ``(k,)`` int32 row and ``(k,)`` value of the pairs of each site.
-    weighed
-        As `by_site`: the pairs that are read to weigh a swap, all or the nearest of each row.
-    """
-
+    # (m + 1,) int64 starts, (k,) int32 row and (k,) value of the pairs of each site
     by_site: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
+    # as `by_site`: the pairs that are read to weigh a swap, all or the nearest of each row
     weighed: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
 
     @classmethod
@@ -100,22 +88,13 @@ class Values(RowValues):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Room:
-    """What a set of sites has to keep to.
+    """What a set of sites has to keep to."""
 
-    Parameters
-    ----------
-    cost
-        ``(m,)`` of each site, in whole units.
-    pack_start, pack
-        ``(m + 1,)`` int64 and int32: the packs that each site stands in, as places in `left`.
-    left
-        ``(2 + g,)`` how many sites may open, what they may cost, and how many of each pack.
-    """
-
-    cost: NDArray[np.float64]
+    cost: NDArray[np.float64]  # (m,) of each site, in whole units
+    # pack_start, pack: (m + 1,) int64 and int32: the packs that each site stands in, as places in `left`
     pack_start: NDArray[np.int64]
     pack: NDArray[np.int32]
-    left: NDArray[np.float64]
+    left: NDArray[np.float64]  # (2 + g,) how many sites may open, what they may cost, and how many of each pack
 
     @classmethod
     def of(cls, problem: Problem, limits: Limits, terms: Terms, columns: NDArray[np.intp]) -> Room:
@@ -213,31 +192,18 @@ class Room:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Median:
-    """A p-median without what cannot matter.
+    """A p-median without what cannot matter."""
 
-    Parameters
-    ----------
-    rows
-        ``(r,)`` demand rows that some site which may open would serve at less than what they cost anyway.
-    columns
-        ``(m,)`` rows of those sites, in the order of ids.
-    values, room
-        Pairs between them, rows and sites numbered by their place above, and the limits on the sites.
-    base
-        ``(n,)`` people times cost of every demand row to what counts anyway; infinite where nothing does.
-    whole
-        Whether people times cost are whole numbers.
-    unit
-        People times cost of one unit of value.
-    """
-
+    # (r,) demand rows that some site which may open would serve at less than what they cost anyway
     rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
+    columns: NDArray[np.intp]  # (m,) rows of those sites, in the order of ids
+    # values, room: pairs between them, rows and sites numbered by their place above, and the limits on the sites
     values: Values
     room: Room
+    # (n,) people times cost of every demand row to what counts anyway; infinite where nothing does
     base: NDArray[np.float64]
-    whole: bool
-    unit: float
+    whole: bool  # whether people times cost are whole numbers
+    unit: float  # people times cost of one unit of value
 
     @property
     def fixed(self) -> float:
@@ -303,22 +269,13 @@ def _turned(start: I64, row: I32, value: F64, r: int) -> tuple[I32, F64]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Factors:
-    """People and costs of pairs as the search multiplies them.
+    """People and costs of pairs as the search multiplies them."""
 
-    Parameters
-    ----------
-    people, cost
-        ``(n,)`` and ``(k,)``: whole numbers where both have a unit, otherwise parts of a sum of about a million.
-    unit
-        People times cost of one.
-    whole
-        Whether they are whole.
-    """
-
+    # people, cost: (n,) and (k,): whole numbers where both have a unit, otherwise parts of a sum of about a million
     people: NDArray[np.float64]
     cost: NDArray[np.float64]
-    unit: float
-    whole: bool
+    unit: float  # people times cost of one
+    whole: bool  # whether they are whole
 
 
 def read_factors(problem: Problem) -> Factors:

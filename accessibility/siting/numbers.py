@@ -39,20 +39,11 @@ _PLAIN_BITS, _SCALED_BITS = 30, 20
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Units:
-    """Amounts as whole multiples of a unit.
+    """Amounts as whole multiples of a unit."""
 
-    Parameters
-    ----------
-    whole
-        ``(k,)`` int64 multiples.
-    unit
-        The amount of one.
-    exact
-        Whether the multiples are the amounts, but for the rounding of floats; otherwise they are rounded themselves.
-    """
-
-    whole: NDArray[np.int64]
-    unit: float
+    whole: NDArray[np.int64]  # (k,) int64 multiples
+    unit: float  # the amount of one
+    # whether the multiples are the amounts, but for the rounding of floats; otherwise they are rounded themselves
     exact: bool
 
     def most(self, amount: float) -> int:

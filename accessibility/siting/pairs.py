@@ -26,18 +26,10 @@ _27, _30, _31 = np.uint64(27), np.uint64(30), np.uint64(31)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pairs:
-    """A sparse matrix of zeros and ones, by line.
+    """A sparse matrix of zeros and ones, by line."""
 
-    Parameters
-    ----------
-    start
-        ``(k + 1,)`` int64: the items of line ``i`` are those from ``start[i]`` to ``start[i + 1]``.
-    item
-        Int32 items, ascending within a line.
-    """
-
-    start: NDArray[np.int64]
-    item: NDArray[np.int32]
+    start: NDArray[np.int64]  # (k + 1,) int64: the items of line `i` are those from `start[i]` to `start[i + 1]`
+    item: NDArray[np.int32]  # Int32 items, ascending within a line
 
     def __len__(self) -> int:
         """Return the number of lines."""

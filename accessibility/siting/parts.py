@@ -36,31 +36,17 @@ SITES = ""
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class JoinedParts:
-    """All parts as one covering.
+    """All parts as one covering."""
 
-    Parameters
-    ----------
-    covering
-        The question; a limit of the number of sites alone is a budget of sites that cost 1 each.
-    columns, rows
-        ``(p + 1,)`` the first column and row of each part, and where the last one ends.
-    quotas
-        Names of the last packs; those before them are sites of one part that exclude each other.
-    districts
-        Names of the districts that tell rows apart; without floors none.
-    wanted
-        ``(d,)`` people who have to be covered in each of them, those covered before anything opens included.
-    contradiction
-        Why nothing can satisfy the conditions; empty where something may.
-    """
-
-    covering: Covering
+    covering: Covering  # the question; a limit of the number of sites alone is a budget of sites that cost 1 each
+    # columns, rows: (p + 1,) the first column and row of each part, and where the last one ends
     columns: NDArray[np.intp]
     rows: NDArray[np.intp]
-    quotas: tuple[str, ...]
-    districts: tuple[str, ...]
+    quotas: tuple[str, ...]  # names of the last packs; those before them are sites of one part that exclude each other
+    districts: tuple[str, ...]  # names of the districts that tell rows apart; without floors none
+    # (d,) people who have to be covered in each of them, those covered before anything opens included
     wanted: NDArray[np.float64]
-    contradiction: str
+    contradiction: str  # why nothing can satisfy the conditions; empty where something may
 
     @property
     def floored(self) -> bool:

@@ -111,30 +111,18 @@ class Prices(Frozen):
 
     In people covered (mclp), in shares (max-min), in cost (lscp, partial) or in people times cost (p-median), for each
     unit of the limit.
-
-    Parameters
-    ----------
-    site, cost
-        For each site opened, for each unit of cost.
-    quota
-        Kind or bank to what each of its sites is charged.
-    apart
-        Sets of sites of which at most one may open, each with its charge.
-    floor
-        District to what one more person covered there is worth beside their own count.
-    reach
-        What one person covered is worth (partial).
-    closure
-        For each site closed (relocation).
     """
 
+    # site, cost: for each site opened, for each unit of cost
     site: float = 0.0
     cost: float = 0.0
-    quota: Mapping[str, float] = field(default_factory=dict)
+    quota: Mapping[str, float] = field(default_factory=dict)  # kind or bank to what each of its sites is charged
+    # sets of sites of which at most one may open, each with its charge
     apart: tuple[tuple[tuple[object, ...], float], ...] = ()
+    # district to what one more person covered there is worth beside their own count
     floor: Mapping[str, float] = field(default_factory=dict)
-    reach: float = 0.0
-    closure: float = 0.0
+    reach: float = 0.0  # what one person covered is worth (partial)
+    closure: float = 0.0  # for each site closed (relocation)
 
     def __post_init__(self) -> None:
         """Refuse a price that is negative or no number: it proves nothing."""
@@ -149,19 +137,14 @@ class Prices(Frozen):
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How large a question was, and how large what had to be solved.
+    """How large a question was, and how large what had to be solved."""
 
-    Parameters
-    ----------
-    points, candidates, pairs
-        Demand points with people, candidates that may open, and their pairs within the standard.
-    rows, columns, entries
-        The same after the exact reductions.
-    """
-
+    # points, candidates, pairs: demand points with people, candidates that may open, and their pairs within the
+    # standard
     points: int
     candidates: int
     pairs: int
+    # rows, columns, entries: the same after the exact reductions
     rows: int
     columns: int
     entries: int

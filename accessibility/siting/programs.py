@@ -22,29 +22,14 @@ class Frame:
     """What every program of a covering has: which rows are variables, and the constraints that are always there.
 
     A row that a single column covers is no variable: its people are counted with the column.
-
-    Parameters
-    ----------
-    shared
-        Rows that several columns cover.
-    alone
-        ``(d, c)`` people by district that a column alone can cover.
-    links
-        ``(shared, shared + c)``: nobody is covered unless a column is open.
-    limits
-        ``(l, c)`` packs, number of sites and budget, those that bind.
-    room
-        ``(l,)`` their right-hand sides.
-    people
-        ``(d, shared + c)`` people by district that a variable covers.
     """
 
-    shared: NDArray[np.intp]
-    alone: sparse.csr_array
-    links: sparse.csr_array
-    limits: sparse.csr_array
-    room: NDArray[np.float64]
-    people: sparse.csr_array
+    shared: NDArray[np.intp]  # rows that several columns cover
+    alone: sparse.csr_array  # (d, c) people by district that a column alone can cover
+    links: sparse.csr_array  # (shared, shared + c): nobody is covered unless a column is open
+    limits: sparse.csr_array  # (l, c) packs, number of sites and budget, those that bind
+    room: NDArray[np.float64]  # (l,) their right-hand sides
+    people: sparse.csr_array  # (d, shared + c) people by district that a variable covers
 
 
 def frame_covering(covering: Covering, slack: float = HALF) -> Frame:

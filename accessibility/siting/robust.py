@@ -57,11 +57,6 @@ _LEAST_WEIGHT = 1e-6
 class Sample(Frozen):
     """Draws of one question.
 
-    Parameters
-    ----------
-    problems
-        Of the same sites; each with people of its own.
-
     Raises
     ------
     InputError
@@ -77,7 +72,7 @@ class Sample(Frozen):
     ([0.75, 0.5], 0.5)
     """
 
-    problems: tuple[Problem, ...]
+    problems: tuple[Problem, ...]  # of the same sites; each with people of its own
 
     def __post_init__(self) -> None:
         """Refuse problems that have no shares, or cannot be compared."""

@@ -36,37 +36,18 @@ def _no_halves() -> Pairs:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Claim:
-    """That no solution of ``rows @ v >= least`` in whole numbers ``0 <= v <= upper`` loses less than `wanted`.
+    """That no solution of ``rows @ v >= least`` in whole numbers ``0 <= v <= upper`` loses less than `wanted`."""
 
-    Parameters
-    ----------
-    loss
-        ``(c,)`` of each column, 0 or more.
-    rows, least
-        ``(r, c)`` CSR and ``(r,)``.
-    upper
-        ``(c,)`` finite.
-    sites
-        ``(m,)`` the problem's row of each of the first columns: to be split first.
-    splits
-        ``(c,)`` whether a column is 0 or 1.
-    small
-        How many of the first rows hold small whole numbers, and may be halved.
-    whole
-        Whether every loss is a whole number.
-    wanted
-        What is lost at the least, as the plan claims.
-    """
-
-    loss: NDArray[np.float64]
+    loss: NDArray[np.float64]  # (c,) of each column, 0 or more
+    # rows, least: (r, c) CSR and (r,)
     rows: sparse.csr_array
     least: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    sites: NDArray[np.intp]
-    splits: NDArray[np.bool_]
-    small: int
-    whole: bool
-    wanted: float
+    upper: NDArray[np.float64]  # (c,) finite
+    sites: NDArray[np.intp]  # (m,) the problem's row of each of the first columns: to be split first
+    splits: NDArray[np.bool_]  # (c,) whether a column is 0 or 1
+    small: int  # how many of the first rows hold small whole numbers, and may be halved
+    whole: bool  # whether every loss is a whole number
+    wanted: float  # what is lost at the least, as the plan claims
 
     @property
     def hair(self) -> float:
@@ -77,21 +58,13 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tree:
-    """How the solutions of a claim are divided, and what proves the loss in each part.
+    """How the solutions of a claim are divided, and what proves the loss in each part."""
 
-    Parameters
-    ----------
-    split
-        ``(k,)`` int32 column at which each node divides, -1 for a leaf; a node stands before its parts, the part
-        without the column before the one with it.
-    price
-        ``(leaves, r + h)`` price of each row and of each half, 0 or more.
-    halves
-        Rows, or halves before it, whose sum is halved and rounded up: a line for each half.
-    """
-
+    # (k,) int32 column at which each node divides, -1 for a leaf; a node stands before its parts, the part without the
+    # column before the one with it
     split: NDArray[np.int32]
-    price: NDArray[np.float64]
+    price: NDArray[np.float64]  # (leaves, r + h) price of each row and of each half, 0 or more
+    # rows, or halves before it, whose sum is halved and rounded up: a line for each half
     halves: Pairs = field(default_factory=_no_halves)
 
     def plain(self) -> dict[str, Any]:

@@ -30,25 +30,15 @@ def room_to_choose(columns: int) -> tuple[NDArray[np.float64], NDArray[np.int64]
 
 
 class DualState(NamedTuple):
-    """The best prices so far, and how the search goes on from them.
+    """The best prices so far, and how the search goes on from them."""
 
-    Parameters
-    ----------
-    price, pack, floor
-        ``(r,)``, ``(m,)`` and ``(d,)`` prices of rows, packs and floors.
-    share
-        ``(c,)`` a fractional plan: the running mean of what was chosen.
-    course
-        ``(5,)`` see `BOUND`.
-    covered, packed
-        ``(r,)`` and ``(m,)`` how often the fractional plan covers each row, and takes from each pack.
-    """
-
+    # price, pack, floor: (r,), (m,) and (d,) prices of rows, packs and floors
     price: F64
     pack: F64
     floor: F64
-    share: F64
-    course: F64
+    share: F64  # (c,) a fractional plan: the running mean of what was chosen
+    course: F64  # (5,) see `BOUND`
+    # covered, packed: (r,) and (m,) how often the fractional plan covers each row, and takes from each pack
     covered: F64
     packed: F64
 

@@ -44,25 +44,14 @@ _CODES = ("code", "编码", "代码", "gb", "xzqdm")  # of divisions, where no c
 
 @dataclass(frozen=True, kw_only=True)
 class AreaSpec:
-    """What a file of districts holds.
+    """What a file of districts holds."""
 
-    Parameters
-    ----------
-    name
-        Column of the names, which are labels: two districts may share one.
-    id
-        Column that tells districts apart: rows of one id are one district.
-    layer, encoding
-        Layer of a file that has several; encoding of a Shapefile, where it is not the one it names.
-    summed
-        Columns of people, summed where rows of one district carry different numbers.
-    """
-
-    name: str = "name"
-    id: str | None = None
+    name: str = "name"  # column of the names, which are labels: two districts may share one
+    id: str | None = None  # column that tells districts apart: rows of one id are one district
+    # layer, encoding: layer of a file that has several; encoding of a Shapefile, where it is not the one it names
     layer: str | None = None
     encoding: str | None = None
-    summed: tuple[str, ...] = ()
+    summed: tuple[str, ...] = ()  # columns of people, summed where rows of one district carry different numbers
 
 
 def read_areas(path: Path | HeldTable, spec: AreaSpec | None = None) -> tuple[gpd.GeoDataFrame, list[Finding]]:

@@ -80,27 +80,13 @@ DOUBTS = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One observation about an input, for the run's warnings and for ``check``.
+    """One observation about an input, for the run's warnings and for ``check``."""
 
-    Parameters
-    ----------
-    code
-        A short kebab-case name of the kind of finding, such as ``duplicate-place``.
-    source
-        The input: a file's name.
-    message
-        One sentence: what was found, how many, the first places, what was done about it.
-    count
-        How many rows, features or objects.
-    people
-        How many people it concerns, where that is known.
-    """
-
-    code: str
-    source: str
-    message: str
-    count: int = 1
-    people: float | None = None
+    code: str  # a short kebab-case name of the kind of finding, such as `duplicate-place`
+    source: str  # the input: a file's name
+    message: str  # one sentence: what was found, how many, the first places, what was done about it
+    count: int = 1  # how many rows, features or objects
+    people: float | None = None  # how many people it concerns, where that is known
 
     @property
     def is_warning(self) -> bool:
@@ -114,14 +100,9 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OutsideFinding(Finding):
-    """People outside the area of whom it seems that they belong to it.
+    """People outside the area of whom it seems that they belong to it."""
 
-    Parameters
-    ----------
-    lonlat, population
-        ``(k, 2)`` degrees and ``(k,)`` people: where they live.
-    """
-
+    # lonlat, population: (k, 2) degrees and (k,) people: where they live
     lonlat: NDArray[np.float64]
     population: NDArray[np.float64]
 

@@ -40,18 +40,10 @@ _TELLING = ("township", "district", "address", "name")  # columns that may name 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Surroundings:
-    """What coordinates are held against.
+    """What coordinates are held against."""
 
-    Parameters
-    ----------
-    network
-        The streets; sites stand near them.
-    districts
-        Polygons in EPSG:4326 indexed by name, where there are any.
-    """
-
-    network: Network | PlacedStreets
-    districts: gpd.GeoDataFrame | None = None
+    network: Network | PlacedStreets  # the streets; sites stand near them
+    districts: gpd.GeoDataFrame | None = None  # polygons in EPSG:4326 indexed by name, where there are any
 
     def street_distances(self, lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ``(n,)`` metres to the nearest street; NaN without a place or without streets."""
@@ -88,31 +80,16 @@ class Surroundings:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """How a table's coordinates fit the ground if they are read one way.
+    """How a table's coordinates fit the ground if they are read one way."""
 
-    Parameters
-    ----------
-    reading
-        ``WGS84``, ``GCJ-02``, ``BD-09``, or `SWAPPED`: as declared, but latitude first.
-    rows
-        Rows with coordinates.
-    labelled
-        Those of them that name a district.
-    inside
-        Those of them that lie in it.
-    street_m
-        Median distance of the rows to the nearest street; NaN without rows or streets.
-    chance
-        How likely it is that rows lie so much nearer to streets than as declared by accident: one-sided p of
-        Wilcoxon's signed-rank test (Biometrics Bulletin 1, 1945); 1 for the declared reading, and where the median is
-        more than a third of that as declared, so that it decides nothing.
-    """
-
-    reading: str
-    rows: int
-    labelled: int
-    inside: int
-    street_m: float
+    reading: str  # `WGS84`, `GCJ-02`, `BD-09`, or `SWAPPED`: as declared, but latitude first
+    rows: int  # rows with coordinates
+    labelled: int  # those of them that name a district
+    inside: int  # those of them that lie in it
+    street_m: float  # median distance of the rows to the nearest street; NaN without rows or streets.
+    # how likely it is that rows lie so much nearer to streets than as declared by accident: one-sided p of Wilcoxon's
+    # signed-rank test (Biometrics Bulletin 1, 1945); 1 for the declared reading, and where the median is more than a
+    # third of that as declared, so that it decides nothing
     chance: float = 1.0
 
     @property

@@ -36,24 +36,12 @@ VERTEX = [("xy", "<f8", 2)]
 
 
 class Stretch(NamedTuple):
-    """The streets of a heap as a graph.
-
-    Parameters
-    ----------
-    rows
-        Its edges.
-    ids
-        Numbers of its junctions, rising.
-    ends
-        ``(m, 2)`` rows of the junctions of each edge.
-    border
-        Whether edges of other heaps meet there, too.
-    """
+    """The streets of a heap as a graph."""
 
     rows: NDArray[Any]
-    ids: NDArray[np.int32]
-    ends: NDArray[np.int32]
-    border: NDArray[np.bool_]
+    ids: NDArray[np.int32]  # numbers of its junctions, rising
+    ends: NDArray[np.int32]  # (m, 2) rows of the junctions of each edge
+    border: NDArray[np.bool_]  # whether edges of other heaps meet there, too
 
     def joined(self, kept: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Return the lowest junction that each hangs together with along some of the edges here."""
@@ -63,28 +51,15 @@ class Stretch(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PlacedStreets:
-    """Streets in heaps along a Hilbert curve, each edge in one of them.
+    """Streets in heaps along a Hilbert curve, each edge in one of them."""
 
-    Parameters
-    ----------
-    edges, vertices
-        The edges of each heap, in order along the curve, and their vertices in the same order.
-    graphs
-        Of each heap what `Stretch` has beside its edges.
-    boxes
-        ``(h, 4)`` west, south, east, north of the edges of each heap; there is at least one.
-    kinds
-        Names of the types of street.
-    crs
-        The coordinate system of everything.
-    """
-
+    # edges, vertices: the edges of each heap, in order along the curve, and their vertices in the same order
     edges: Heaps
     vertices: Heaps
-    graphs: Blocks
-    boxes: NDArray[np.float64]
-    kinds: tuple[str, ...]
-    crs: CRS
+    graphs: Blocks  # of each heap what `Stretch` has beside its edges
+    boxes: NDArray[np.float64]  # (h, 4) west, south, east, north of the edges of each heap; there is at least one
+    kinds: tuple[str, ...]  # names of the types of street
+    crs: CRS  # the coordinate system of everything
 
     def rows(self) -> Iterator[tuple[int, NDArray[Any]]]:
         """Yield the edges of each heap, in columns as `EDGE` names them."""
@@ -138,22 +113,13 @@ class PlacedStreets:
 
 @dataclass(kw_only=True)
 class EdgeCurve:
-    """A curve through edges: where it begins and ends, and where some of them lie on it, as their boxes are met.
+    """A curve through edges: where it begins and ends, and where some of them lie on it, as their boxes are met."""
 
-    Parameters
-    ----------
-    low, high
-        The box of the middles of all boxes.
-    samples
-        Some of the middles.
-    count
-        Edges.
-    """
-
+    # low, high: the box of the middles of all boxes
     low: NDArray[np.float64] = field(default_factory=lambda: np.full(2, np.inf))
     high: NDArray[np.float64] = field(default_factory=lambda: np.full(2, -np.inf))
-    samples: list[NDArray[np.float64]] = field(default_factory=list)
-    count: int = 0
+    samples: list[NDArray[np.float64]] = field(default_factory=list)  # some of the middles
+    count: int = 0  # edges
 
     def meet(self, box: NDArray[np.float64]) -> None:
         """Take ``(m, 4)`` boxes into account; there is at least one."""
@@ -179,21 +145,11 @@ def boxes_of(xy: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.fl
 
 @dataclass(frozen=True, kw_only=True)
 class Dealer:
-    """Puts edges into heaps along a curve as they come, by rising number.
+    """Puts edges into heaps along a curve as they come, by rising number."""
 
-    Parameters
-    ----------
-    curve
-        Where they lie.
-    folder
-        Where the heaps are made.
-    held
-        Edges of a heap, about.
-    """
-
-    curve: EdgeCurve
-    folder: Path
-    held: int
+    curve: EdgeCurve  # where they lie
+    folder: Path  # where the heaps are made
+    held: int  # edges of a heap, about
 
     def place(self, blocks: Iterable[Mapping[str, Any]], kinds: tuple[str, ...], crs: CRS) -> PlacedStreets:
         """Return the edges of blocks by place.

@@ -42,28 +42,16 @@ _SETTLEMENT_CODES = frozenset({10, 11, 12, 13, 21, 22, 23, 30})
 
 @dataclass(frozen=True, kw_only=True)
 class Recognised:
-    """A file and what it is.
-
-    Parameters
-    ----------
-    path
-        The file.
-    role
-        One of `ROLES`: ``group`` are people of an age on the cells of the population, ``totals`` a table without
-        coordinates whose rows name districts.
-    keys
-        What the study says of it beside its path.
-    evidence
-        Why: keys of ``wording/console.toml`` with the values of their places.
-    weight
-        People of a raster, by which a group is told from everyone.
-    """
+    """A file and what it is."""
 
     path: Path
+    # one of `ROLES`: `group` are people of an age on the cells of the population, `totals` a table without
+    # coordinates whose rows name districts.
     role: Role
-    keys: Mapping[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, Any] = field(default_factory=dict)  # what the study says of it beside its path
+    # why: keys of `wording/console.toml` with the values of their places
     evidence: tuple[tuple[str, Mapping[str, object]], ...] = ()
-    weight: float = 0.0
+    weight: float = 0.0  # people of a raster, by which a group is told from everyone
 
 
 def recognise_files(files: Sequence[tuple[Path, str | None]]) -> list[Recognised]:

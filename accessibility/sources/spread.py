@@ -44,24 +44,13 @@ SamePlaces = tuple["NDArray[np.intp]", "NDArray[np.intp]"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Spread:
-    """People at buildings.
+    """People at buildings."""
 
-    Parameters
-    ----------
-    ids
-        ``(n,)`` ``b`` and the building's id; ``d`` and the district's name where it has no building.
-    lonlat
-        ``(n, 2)`` WGS 84 degrees.
-    population
-        ``(n,)`` people, fractions of persons included.
-    district
-        ``(n,)`` name of the district.
-    """
-
+    # (n,) `b` and the building's id; `d` and the district's name where it has no building.
     ids: NDArray[np.object_]
-    lonlat: NDArray[np.float64]
-    population: NDArray[np.float64]
-    district: NDArray[np.object_]
+    lonlat: NDArray[np.float64]  # (n, 2) WGS 84 degrees
+    population: NDArray[np.float64]  # (n,) people, fractions of persons included
+    district: NDArray[np.object_]  # (n,) name of the district
 
 
 def spread_over_buildings(
@@ -216,25 +205,14 @@ _SUM, _ALONE_M = 1_000, 1_000.0  # more people than live around one point, with 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Parts:
-    """Places that share the people of polygons.
+    """Places that share the people of polygons."""
 
-    Parameters
-    ----------
-    row
-        ``(m,)`` the polygon that each place is of, ascending; a row that is no polygon, or in which no place was
-        found, has none.
-    name
-        ``(m,)`` what tells the places of one polygon apart.
-    lonlat
-        ``(m, 2)`` WGS 84 degrees.
-    share
-        ``(m,)`` of the polygon's people; the shares of one polygon sum to 1.
-    """
-
+    # (m,) the polygon that each place is of, ascending; a row that is no polygon, or in which no place was found, has
+    # none
     row: NDArray[np.intp]
-    name: NDArray[np.object_]
-    lonlat: NDArray[np.float64]
-    share: NDArray[np.float64]
+    name: NDArray[np.object_]  # (m,) what tells the places of one polygon apart
+    lonlat: NDArray[np.float64]  # (m, 2) WGS 84 degrees
+    share: NDArray[np.float64]  # (m,) of the polygon's people; the shares of one polygon sum to 1
 
 
 def sides_m(shapes: NDArray[Any]) -> NDArray[np.float64]:

@@ -94,37 +94,21 @@ _HOURS = re.compile(r"\d:\d\d|sunrise|sunset|dawn|dusk|24/7|\b(?:mo|tu|we|th|fr|
 
 
 class Walk(NamedTuple):
-    """What the table says of one way.
+    """What the table says of one way."""
 
-    Attributes
-    ----------
-    walkable
-        Whether people may walk here.
-    direction
-        0 both ways, 1 along the way only, -1 against it only.
-    reason
-        Why not, as a tag, for the count of what was set aside; empty where walkable.
-    conditional
-        Whether a conditional tag (``foot:conditional``, ``access:conditional``) holds at certain times only.
-    private
-        Whether only those may walk here who live along it: they come out, nobody passes through.
-    off_ground
-        Whether the way is not at the level of the ground (bridge, tunnel, indoor, platform): its height is not that of
-        the ground, and nobody steps onto it from beside.
-    ride_s
-        Seconds that a ferry takes from end to end by its tags, NaN where they do not say; 0 where people walk.
-    tunnel
-        Whether it is a tunnel of a main road without a sidewalk: people walk there only where it is short, see
-        `long_tunnels`.
-    """
-
-    walkable: bool
-    direction: int
-    reason: str
+    walkable: bool  # whether people may walk here
+    direction: int  # 0 both ways, 1 along the way only, -1 against it only
+    reason: str  # why not, as a tag, for the count of what was set aside; empty where walkable
+    # whether a conditional tag (`foot:conditional`, `access:conditional`) holds at certain times only
     conditional: bool
-    private: bool = False
+    private: bool = False  # whether only those may walk here who live along it: they come out, nobody passes through
+    # whether the way is not at the level of the ground (bridge, tunnel, indoor, platform): its height is not that of
+    # the ground, and nobody steps onto it from beside
     off_ground: bool = False
+    # seconds that a ferry takes from end to end by its tags, NaN where they do not say; 0 where people walk
     ride_s: float = 0.0
+    # whether it is a tunnel of a main road without a sidewalk: people walk there only where it is short, see
+    # `long_tunnels`
     tunnel: bool = False
 
 
@@ -140,19 +124,6 @@ class FootAccess:
     are walked through from end to end; nobody steps onto them from beside. What is open at certain hours is open: a
     outlet is visited by day. Of a tag with several values (``motorway;trunk``) each must allow the walk. Piers and
     platforms need no `highway`. Cycleways are walked, as OpenStreetMap's worldwide default has it.
-
-    Parameters
-    ----------
-    access
-        ``default``, or ``china``, where bridleways are not walkable.
-    ferries
-        Whether ferries carry people: each ``route=ferry`` whose `foot` and `access` do not forbid it.
-    ferry_m_s
-        Speed of a ferry whose `duration` is not tagged; a guess, as fast as a bicycle.
-    ferry_wait_s
-        Wait for a ferry, half at each landing; the default is half of twenty minutes between two boats.
-    lift_s
-        Wait and ride of a lift (``highway=elevator``), on top of the walk.
 
     Examples
     --------
@@ -170,11 +141,13 @@ class FootAccess:
     True
     """
 
-    access: Literal["default", "china"] = "default"
+    access: Literal["default", "china"] = "default"  # `default`, or `china`, where bridleways are not walkable
+    # whether ferries carry people: each `route=ferry` whose `foot` and `access` do not forbid it
     ferries: bool = False
-    ferry_m_s: float = 3.0
+    ferry_m_s: float = 3.0  # speed of a ferry whose `duration` is not tagged; a guess, as fast as a bicycle
+    # wait for a ferry, half at each landing; the default is half of twenty minutes between two boats
     ferry_wait_s: float = 600.0
-    lift_s: float = 60.0
+    lift_s: float = 60.0  # wait and ride of a lift (`highway=elevator`), on top of the walk
 
     def __post_init__(self) -> None:
         """Refuse a table nobody wrote, and delays that are none."""
@@ -473,37 +446,19 @@ _LEAST_S = 1.0  # no ferry takes no time at all
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Carried:
-    """Edges, as far as ferries and lifts concern them.
+    """Edges, as far as ferries and lifts concern them."""
 
-    Parameters
-    ----------
-    kinds, edges, length_m
-        ``(m,)`` names, ``(m, 2)`` nodes and ``(m,)`` metres.
-    ride_s
-        ``(m,)`` seconds of the ride of a ferry, NaN where they are not known.
-    lifts
-        ``(m,)`` lifts among the nodes, half of those at the ends.
-    """
-
+    # kinds, edges, length_m: (m,) names, (m, 2) nodes and (m,) metres
     kinds: NDArray[np.str_]
     edges: NDArray[np.int32]
     length_m: NDArray[np.float64]
-    ride_s: NDArray[np.float64]
-    lifts: NDArray[np.float64]
+    ride_s: NDArray[np.float64]  # (m,) seconds of the ride of a ferry, NaN where they are not known
+    lifts: NDArray[np.float64]  # (m,) lifts among the nodes, half of those at the ends
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delays:
     """What ferries and lifts take beside their ride.
-
-    Parameters
-    ----------
-    ferry_m_s
-        Speed of a ferry whose time is not known.
-    ferry_wait_s
-        Wait for a ferry, half at each landing, so that who stays aboard between two boats' ways waits once.
-    lift_s
-        Wait and ride of a lift.
 
     Examples
     --------
@@ -515,9 +470,10 @@ class Delays:
     [0.0, 420.0, 60.0]
     """
 
-    ferry_m_s: float = 3.0
+    ferry_m_s: float = 3.0  # speed of a ferry whose time is not known
+    # wait for a ferry, half at each landing, so that who stays aboard between two boats' ways waits once
     ferry_wait_s: float = 0.0
-    lift_s: float = 0.0
+    lift_s: float = 0.0  # wait and ride of a lift
 
     @classmethod
     def of(cls, foot: FootAccess) -> Delays:

@@ -121,21 +121,12 @@ SLOPE_FACTORS: Mapping[str, SlopeFactor] = MappingProxyType(
 
 
 class Graded(NamedTuple):
-    """Streets with their slopes, and what the heights leave to doubt.
+    """Streets with their slopes, and what the heights leave to doubt."""
 
-    Parameters
-    ----------
-    network
-        The streets, with climbs and slope factors.
-    missing
-        Share of their length without heights.
-    steep
-        Share of the length of roads, paths and stairs left out, that climbs by more than one in four. Vehicles hardly
-        do: some percent say that heights are not metres, or that voids are among them.
-    """
-
-    network: Network
-    missing: float
+    network: Network  # the streets, with climbs and slope factors
+    missing: float  # share of their length without heights
+    # share of the length of roads, paths and stairs left out, that climbs by more than one in four. Vehicles hardly do:
+    # some percent say that heights are not metres, or that voids are among them.
     steep: float
 
 

@@ -85,25 +85,16 @@ class Whole(Edges, Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class LineOptions:
-    """How lines are read.
+    """How lines are read."""
 
-    Parameters
-    ----------
-    noded
-        Whether lines are also cut where they cross or touch without a shared vertex, bridges too: vertices then move
-        to a grid of 1 cm.
-    crs
-        The projected coordinate system of the result; a transverse Mercator centred on the lines if not given.
-    bounds
-        West, south, east, north in degrees: lines wholly outside are left out.
-    foot
-        The foot-access table; the default one if not given.
-    """
-
+    # whether lines are also cut where they cross or touch without a shared vertex, bridges too: vertices then move to a
+    # grid of 1 cm
     noded: bool = False
+    # the projected coordinate system of the result; a transverse Mercator centred on the lines if not given
     crs: CRS | str | int | None = None
+    # west, south, east, north in degrees: lines wholly outside are left out
     bounds: tuple[float, float, float, float] | None = None
-    foot: FootAccess | None = None
+    foot: FootAccess | None = None  # the foot-access table; the default one if not given
 
 
 def read_frame(table: gpd.GeoDataFrame, options: LineOptions | None = None) -> tuple[dict[str, Any], Said]:

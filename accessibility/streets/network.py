@@ -49,37 +49,21 @@ PER_EDGE: dict[str, Any] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Origin:
-    """What edges are in the network that they are cut from, which the cut does not show.
+    """What edges are in the network that they are cut from, which the cut does not show."""
 
-    Parameters
-    ----------
-    main, sealed
-        ``(m,)`` whether an edge is part of a main component, or of one where only residents walk.
-    """
-
+    # main, sealed: (m,) whether an edge is part of a main component, or of one where only residents walk
     main: NDArray[np.bool_]
     sealed: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Provenance(Frozen):
-    """How streets were read: a study of them finds water, names and buildings in the same file, and says the same.
+    """How streets were read: a study of them finds water, names and buildings in the same file, and says the same."""
 
-    Parameters
-    ----------
-    path
-        The OpenStreetMap extract; None of lines and graphs in memory.
-    foot
-        The foot-access table that judged them.
-    findings
-        What was set aside in an extract or looks suspicious.
-    said
-        The same of lines and graphs: how many there are of each kind, and what they are.
-    """
-
-    path: Path | None = None
-    foot: FootAccess
-    findings: tuple[Any, ...] = ()
+    path: Path | None = None  # the OpenStreetMap extract; None of lines and graphs in memory.
+    foot: FootAccess  # the foot-access table that judged them
+    findings: tuple[Any, ...] = ()  # what was set aside in an extract or looks suspicious
+    # the same of lines and graphs: how many there are of each kind, and what they are
     said: Said = field(default_factory=dict)
 
 
@@ -88,30 +72,16 @@ class CutStreets(Frozen):
     """Which edges of another network the edges of one are, whole or in pieces, and how much slower they are walked.
 
     The pieces of an edge share out its cost to the unit: cutting a street changes no way along it by a millisecond.
-
-    Parameters
-    ----------
-    of
-        The network that was edited.
-    row
-        ``(m,)`` row of its edge; -1 for an edge that is new.
-    begin, end
-        ``(m,)`` the shares of that edge between which the piece lies.
-    slower
-        ``(m,)`` how much longer a walk along it takes than there.
-    edit
-        ``(m,)`` row of `edits`: which one made the edge what it is; -1 for none.
-    edits
-        The edits of streets so far, those of `of` before.
     """
 
-    of: Network
-    row: NDArray[np.int32]
+    of: Network  # the network that was edited
+    row: NDArray[np.int32]  # (m,) row of its edge; -1 for an edge that is new
+    # begin, end: (m,) the shares of that edge between which the piece lies
     begin: NDArray[np.float64]
     end: NDArray[np.float64]
-    slower: NDArray[np.float64]
-    edit: NDArray[np.int16]
-    edits: tuple[Any, ...]
+    slower: NDArray[np.float64]  # (m,) how much longer a walk along it takes than there
+    edit: NDArray[np.int16]  # (m,) row of `edits`: which one made the edge what it is; -1 for none
+    edits: tuple[Any, ...]  # the edits of streets so far, those of `of` before
 
     def costs(self, own: NDArray[np.float64], walker: Walker | None) -> NDArray[np.float64]:
         """Return the ``(2, m)`` whole costs along the edges and against them; `own` are those of new edges."""

@@ -30,21 +30,13 @@ _SHARED = ("climb_m", "signals", "fixed_s")  # what the pieces of an edge share 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Crossings:
-    """Places where streets cross or touch without a junction.
+    """Places where streets cross or touch without a junction."""
 
-    Parameters
-    ----------
-    xy
-        ``(c, 2)`` places, each once.
-    edge, place
-        ``(k,)`` rows of the edges to be cut, and the row of `xy` of each cut.
-    node, at
-        ``(t,)`` junctions that lie on an edge they are no end of, and the row of `xy` of each.
-    """
-
-    xy: NDArray[np.float64]
+    xy: NDArray[np.float64]  # (c, 2) places, each once
+    # edge, place: (k,) rows of the edges to be cut, and the row of `xy` of each cut
     edge: NDArray[np.intp]
     place: NDArray[np.intp]
+    # node, at: (t,) junctions that lie on an edge they are no end of, and the row of `xy` of each
     node: NDArray[np.intp]
     at: NDArray[np.intp]
 
@@ -204,36 +196,19 @@ SAME_PLACE_M = 0.01
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Footing(Frozen):
-    """Points that stand on a network.
+    """Points that stand on a network."""
 
-    Parameters
-    ----------
-    at
-        Where they stand.
-    xy
-        ``(k, 2)`` where they are, metres in the network's coordinate system.
-    limit_m
-        How far each may be from a street that is new; one number or ``(k,)``.
-    """
-
-    at: Positions
-    xy: NDArray[np.float64]
-    limit_m: NDArray[np.float64] | float
+    at: Positions  # where they stand
+    xy: NDArray[np.float64]  # (k, 2) where they are, metres in the network's coordinate system
+    limit_m: NDArray[np.float64] | float  # how far each may be from a street that is new; one number or (k,)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EditedStreets(Frozen):
-    """A network with its streets edited, and where people and sites stand on it.
+    """A network with its streets edited, and where people and sites stand on it."""
 
-    Parameters
-    ----------
-    network
-        The streets as they would be.
-    people, sites
-        The same points in the same places.
-    """
-
-    network: Network
+    network: Network  # the streets as they would be
+    # people, sites: the same points in the same places
     people: Footing
     sites: Footing
 

@@ -37,19 +37,13 @@ class SnapLimits:
     """How far from a street a point may lie and still be snapped, in metres.
 
     A person farther away is unreached and stays in the denominator; a site farther away serves nobody.
-
-    Parameters
-    ----------
-    urban_m, town_m, rural_m
-        For people, by setting; settings that a study names itself have the widest, `rural_m`.
-    site_m
-        For sites.
     """
 
+    # urban_m, town_m, rural_m: for people, by setting; settings that a study names itself have the widest, `rural_m`
     urban_m: float = 500.0
     town_m: float = 500.0
     rural_m: float = 2_000.0
-    site_m: float = 2_000.0
+    site_m: float = 2_000.0  # for sites
 
     def of(self, setting: NDArray[np.str_]) -> NDArray[np.float64]:
         """Return the limit of each point by its setting."""
@@ -61,21 +55,12 @@ class SnapLimits:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Positions(Frozen):
-    """Where points stand on a network.
+    """Where points stand on a network."""
 
-    Parameters
-    ----------
-    edge
-        ``(k,)`` row of the edge; `NOWHERE` for a point that could not be snapped.
-    fraction
-        ``(k,)`` place along the edge, 0 at its first node and 1 at its second.
-    leg_m
-        ``(k,)`` straight line from the point to that place; of a point beyond its limit, how far the street is; NaN
-        for a point without coordinates.
-    """
-
-    edge: NDArray[np.int32]
-    fraction: NDArray[np.float64]
+    edge: NDArray[np.int32]  # (k,) row of the edge; `NOWHERE` for a point that could not be snapped.
+    fraction: NDArray[np.float64]  # (k,) place along the edge, 0 at its first node and 1 at its second
+    # (k,) straight line from the point to that place; of a point beyond its limit, how far the street is; NaN for a
+    # point without coordinates.
     leg_m: NDArray[np.float64]
 
     def __post_init__(self) -> None:
@@ -136,18 +121,12 @@ class Positions(Frozen):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Snapped:
-    """Where the people and the sites of a study stand on its network.
+    """Where the people and the sites of a study stand on its network."""
 
-    Parameters
-    ----------
-    demand, sites
-        One position for each demand point and each site, in their order.
-    network
-        The streets they stand on, where these were edited; None where they are the study's.
-    """
-
+    # demand, sites: one position for each demand point and each site, in their order
     demand: Positions
     sites: Positions
+    # the streets they stand on, where these were edited; None where they are the study's.
     network: Network | None = None
     # What was searched from here already; no part of the value, so that a changed copy begins anew.
     known: Memo = field(default_factory=lambda: Memo(_MOST_KNOWN), repr=False, init=False)
@@ -159,14 +138,9 @@ class Snapped:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Choices(Frozen):
-    """The streets that points may step onto, the nearest first.
+    """The streets that points may step onto, the nearest first."""
 
-    Parameters
-    ----------
-    edge, fraction, leg_m
-        ``(k, c)`` as those of `Positions`; `NOWHERE` and infinity where there are no more.
-    """
-
+    # edge, fraction, leg_m: (k, c) as those of `Positions`; `NOWHERE` and infinity where there are no more.
     edge: NDArray[np.int32]
     fraction: NDArray[np.float64]
     leg_m: NDArray[np.float64]
@@ -335,18 +309,10 @@ def _away(xy: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EdgeIndex:
-    """The edges of a network in space, to snap to again and again; see `snap_points`.
-
-    Parameters
-    ----------
-    network
-        The streets.
-    public
-        Whether edges are left out where only residents may walk.
-    """
+    """The edges of a network in space, to snap to again and again; see `snap_points`."""
 
     network: Network
-    public: bool
+    public: bool  # whether edges are left out where only residents may walk
 
     @classmethod
     def of(cls, network: Network, *, public: bool) -> EdgeIndex:

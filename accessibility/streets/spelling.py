@@ -205,24 +205,12 @@ _MANY = 100  # streets, beyond which a map without a single path is no map for w
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Judged:
-    """What the foot-access table says of rows.
+    """What the foot-access table says of rows."""
 
-    Parameters
-    ----------
-    walks
-        One a row.
-    kinds
-        ``(n,)`` names of the types of street.
-    said
-        What was not understood, by code.
-    refused
-        Rows by the reason why nobody walks there.
-    """
-
-    walks: list[Walk]
-    kinds: NDArray[np.str_]
-    said: Said = field(default_factory=dict)
-    refused: Counter[str] = field(default_factory=Counter)
+    walks: list[Walk]  # one a row
+    kinds: NDArray[np.str_]  # (n,) names of the types of street
+    said: Said = field(default_factory=dict)  # what was not understood, by code
+    refused: Counter[str] = field(default_factory=Counter)  # rows by the reason why nobody walks there
 
     def flags(self, name: str) -> NDArray[np.bool_]:
         """Return ``(n,)`` one yes or no of every walk."""

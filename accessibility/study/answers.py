@@ -94,15 +94,9 @@ class Job:
 
 @dataclass
 class Jobs:
-    """Pieces of work that pages have begun, by name.
+    """Pieces of work that pages have begun, by name."""
 
-    Parameters
-    ----------
-    language
-        Of what is said.
-    """
-
-    language: Language = "en"
+    language: Language = "en"  # of what is said
     _known: dict[str, Job] = field(default_factory=dict)
 
     def begin(self, work: Callable[[Job], Any]) -> dict[str, Any]:
@@ -158,24 +152,12 @@ def desk_texts(language: Language) -> dict[str, str]:
 
 @dataclass(eq=False)
 class Answers:
-    """What answers the page of a study; nothing of whoever asks is kept here.
+    """What answers the page of a study; nothing of whoever asks is kept here."""
 
-    Parameters
-    ----------
-    study
-        What is asked about.
-    keep
-        A folder where draws are kept until all are made; None for none.
-    basemap
-        Whether maps load the tiles that the study names from the internet.
-    scenario_file
-        Scenarios of the study, which a page offers where the file is there.
-    """
-
-    study: Study
-    keep: Path | None = None
-    basemap: bool = False
-    scenario_file: Path | None = None
+    study: Study  # what is asked about
+    keep: Path | None = None  # a folder where draws are kept until all are made; None for none.
+    basemap: bool = False  # whether maps load the tiles that the study names from the internet
+    scenario_file: Path | None = None  # scenarios of the study, which a page offers where the file is there
     _sure: list[Uncertainty] = field(default_factory=list)
     _tried: OrderedDict[View, Uncertainty] = field(default_factory=OrderedDict)
     _plans: OrderedDict[View, SitingPlan] = field(default_factory=OrderedDict)

@@ -174,21 +174,6 @@ _POINTS = 100.0
 class HeldPlans(Frozen):
     """A plan held against draws of the inputs, and one that is best over them.
 
-    Parameters
-    ----------
-    plan
-        The best plan by the inputs as they are.
-    robust
-        The plan that is best over the draws: on average, or in the worst tenth of them; its bound is of these draws.
-    best
-        The best plan of each draw.
-    sample
-        The draws as questions of siting.
-    tries
-        What the draws found of today, of the plan and of the robust one.
-    seed
-        Of the random numbers.
-
     Examples
     --------
     A town whose bank branch would bring the fourth of all people who have no outlet:
@@ -205,12 +190,13 @@ class HeldPlans(Frozen):
     (('B1',), ('B1',), True)
     """
 
-    plan: SitingPlan
+    plan: SitingPlan  # the best plan by the inputs as they are
+    # the plan that is best over the draws: on average, or in the worst tenth of them; its bound is of these draws
     robust: RobustPlan
-    best: tuple[SitingPlan, ...]
-    sample: Sample
-    tries: tuple[Tries, Tries, Tries]
-    seed: int
+    best: tuple[SitingPlan, ...]  # the best plan of each draw
+    sample: Sample  # the draws as questions of siting
+    tries: tuple[Tries, Tries, Tries]  # what the draws found of today, of the plan and of the robust one
+    seed: int  # of the random numbers
 
     def __repr__(self) -> str:
         """Return aim, sites, regret and draws."""

@@ -34,30 +34,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class MapOptions:
-    """How a map is labelled.
+    """How a map is labelled."""
 
-    Parameters
-    ----------
-    date
-        Of when it is.
-    language
-        ``en``, ``zh`` or ``both``.
-    basemap
-        Whether the tiles that the study names, of OpenStreetMap if none, are loaded from the internet.
-    sure
-        How sure the headline and each place are: the bar, and a layer; None where nobody asked.
-    gain
-        How sure it is what a trial brings.
-    own
-        Who is covered today by walkers of their own: lines beside the headline.
-    """
-
-    date: str = ""
-    language: str = "en"
+    date: str = ""  # of when it is
+    language: str = "en"  # `en`, `zh` or `both`
+    # whether the tiles that the study names, of OpenStreetMap if none, are loaded from the internet
     basemap: bool = False
+    # how sure the headline and each place are: the bar, and a layer; None where nobody asked.
     sure: Uncertainty | None = None
-    gain: Difference | None = None
-    own: GroupCoverage | None = None
+    gain: Difference | None = None  # how sure it is what a trial brings
+    own: GroupCoverage | None = None  # who is covered today by walkers of their own: lines beside the headline
 
 
 def draw_study(

@@ -25,35 +25,20 @@ _DIGITS = 6  # of a degree: a decimetre
 
 @dataclass(frozen=True, kw_only=True)
 class Click:
-    """Where somebody clicks.
+    """Where somebody clicks."""
 
-    Parameters
-    ----------
-    lon, lat
-        Degrees, WGS84.
-    near_m
-        How far a street may be, in metres.
-    closes
-        Whether the street is to close: then bridges and tunnels are meant, too, and streets of today alone.
-    """
-
+    # lon, lat: degrees, WGS84
     lon: float
     lat: float
-    near_m: float
-    closes: bool
+    near_m: float  # how far a street may be, in metres
+    closes: bool  # whether the street is to close: then bridges and tunnels are meant, too, and streets of today alone
 
 
 @dataclass(frozen=True, eq=False)
 class Nearby:
-    """The streets of a network in space, to be clicked on.
+    """The streets of a network in space, to be clicked on."""
 
-    Parameters
-    ----------
-    network
-        The streets of today.
-    """
-
-    network: Network
+    network: Network  # the streets of today
 
     @cached_property
     def _lines(self) -> NDArray[np.object_]:

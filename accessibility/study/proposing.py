@@ -40,39 +40,22 @@ _FRONTIER_STEPS = 25
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What is asked of a proposal.
+    """What is asked of a proposal."""
 
-    Parameters
-    ----------
-    model
-        ``mclp`` (cover most people), ``lscp`` (cover all who can be, at least cost), ``p-median`` (least walking in
-        all), ``p-center`` (least longest walk), ``max-min`` (the district worst off as well as possible), ``backup``
-        (cover, then cover twice), ``relocation`` (close at most `close`, open the others).
-    sites, budget
-        At most so many sites, at most such a cost.
-    reach
-        Reach this share of all people at least cost, 0 to 1.
-    floor
-        Every district at least this share covered, 0 to 1.
-    close
-        How many open sites may close (relocation).
-    conditions
-        Quotas, spacing, exclusive pairs and the like.
-    time_limit_s
-        Greatest wall seconds of the search; None where its work alone is a limit, the same on every machine.
-    gap
-        Relative gap at which the search may stop.
-    """
-
+    # `mclp` (cover most people), `lscp` (cover all who can be, at least cost), `p-median` (least walking in all),
+    # `p-center` (least longest walk), `max-min` (the district worst off as well as possible), `backup` (cover,
+    # then cover twice), `relocation` (close at most `close`, open the others)
     model: str = "mclp"
+    # sites, budget: at most so many sites, at most such a cost
     sites: int | None = None
     budget: float | None = None
-    reach: float | None = None
-    floor: float = 0.0
-    close: int = 0
-    conditions: Conditions | None = None
+    reach: float | None = None  # reach this share of all people at least cost, 0 to 1
+    floor: float = 0.0  # every district at least this share covered, 0 to 1
+    close: int = 0  # how many open sites may close (relocation)
+    conditions: Conditions | None = None  # quotas, spacing, exclusive pairs and the like
+    # greatest wall seconds of the search; None where its work alone is a limit, the same on every machine.
     time_limit_s: float | None = None
-    gap: float = 0.0
+    gap: float = 0.0  # relative gap at which the search may stop
 
     def __post_init__(self) -> None:
         """Refuse models there are not, and what does not go together."""
@@ -133,14 +116,9 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SitingCase:
-    """A plan and what it was made from.
+    """A plan and what it was made from."""
 
-    Parameters
-    ----------
-    question, problem, plan
-        What was asked, the question as arrays, and the answer with its proof.
-    """
-
+    # question, problem, plan: what was asked, the question as arrays, and the answer with its proof
     question: Question
     problem: Problem
     plan: SitingPlan

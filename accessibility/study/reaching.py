@@ -100,24 +100,13 @@ def cover_study(
 
 @dataclass(frozen=True, kw_only=True)
 class AccessTerms:
-    """What is asked of a study.
-
-    Parameters
-    ----------
-    measure
-        Which measure.
-    supply
-        What each site has: a column of the sites, a series keyed by site id, or ``(s,)`` numbers; 1 where it is None.
-    decay
-        What a place counts at a number of minutes.
-    minutes
-        The longest walk.
-    """
+    """What is asked of a study."""
 
     measure: Measure
+    # what each site has: a column of the sites, a series keyed by site id, or (s,) numbers; 1 where it is None
     supply: str | pd.Series[Any] | ArrayLike | None
-    decay: Decay | None
-    minutes: float | None
+    decay: Decay | None  # what a place counts at a number of minutes
+    minutes: float | None  # the longest walk
 
     @property
     def zones(self) -> Decay | None:

@@ -41,34 +41,19 @@ Place = tuple[float, float] | tuple[float, float, str]
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What a map shows: own places, moved sites, other streets, a proposal. All of it stands in the map's address.
+    """What a map shows: own places, moved sites, other streets, a proposal. All of it stands in the map's address."""
 
-    Parameters
-    ----------
-    base
-        What is different from today before anything else of the view.
-    added
-        Longitude and latitude of each place of one's own, and its kind where that is not ``new``.
-    moved
-        Id, as text, longitude and latitude of each site of the study that is moved.
-    edits
-        Streets that are drawn or closed, in this order.
-    budget, sites
-        The limit of a proposal; at most one of the two.
-    sure
-        Whether the map says how sure it is: the bar of its headline, and a layer.
-    language
-        Of the map: ``en``, ``zh`` or ``both``.
-    """
-
-    base: Scenario = TODAY
+    base: Scenario = TODAY  # what is different from today before anything else of the view
+    # longitude and latitude of each place of one's own, and its kind where that is not `new`
     added: tuple[Place, ...] = ()
+    # id, as text, longitude and latitude of each site of the study that is moved
     moved: tuple[tuple[str, float, float], ...] = ()
-    edits: tuple[StreetEdit, ...] = ()
+    edits: tuple[StreetEdit, ...] = ()  # streets that are drawn or closed, in this order
+    # budget, sites: the limit of a proposal; at most one of the two
     budget: float | None = None
     sites: int | None = None
-    sure: bool = False
-    language: Choice = "en"
+    sure: bool = False  # whether the map says how sure it is: the bar of its headline, and a layer
+    language: Choice = "en"  # of the map: `en`, `zh` or `both`.
 
     def __post_init__(self) -> None:
         """Refuse what no page asks for."""
@@ -102,21 +87,12 @@ class View:
 
 @dataclass(frozen=True, kw_only=True)
 class Narrowed:
-    """Which sites and which people a figure is about.
+    """Which sites and which people a figure is about."""
 
-    Parameters
-    ----------
-    open
-        Ids, as text, of the sites that count.
-    districts
-        Those whose people are counted, None among them for people in none; everybody if None.
-    group
-        The group of people who are counted; everybody if None.
-    """
-
-    open: frozenset[str]
+    open: frozenset[str]  # ids, as text, of the sites that count
+    # those whose people are counted, None among them for people in none; everybody if None
     districts: frozenset[str | None] | None = None
-    group: str | None = None
+    group: str | None = None  # the group of people who are counted; everybody if None
 
 
 @dataclass(eq=False)
@@ -125,14 +101,9 @@ class Gauge:
 
     One trial stands ready and takes back and does again only what differs from the question before, whoever asked it:
     to begin one costs what measuring the study costs.
-
-    Parameters
-    ----------
-    study
-        Whose sites and people.
     """
 
-    study: Study
+    study: Study  # whose sites and people
     _taken: list[tuple[Step, int]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

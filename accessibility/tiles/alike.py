@@ -21,24 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AlikePeople:
-    """Rows of people who live in one district and whom the same sites cover, or would.
+    """Rows of people who live in one district and whom the same sites cover, or would."""
 
-    Parameters
-    ----------
-    people
-        ``(r,)`` people of each row.
-    points
-        ``(r,)`` int64 demand points that they are.
-    district
-        ``(r,)`` int32 place of their district in the cut; -1 for those who live in none.
-    sites
-        Sites of each row, as rows of the cut; none of those who are beyond them all.
-    """
-
-    people: NDArray[np.float64]
-    points: NDArray[np.int64]
-    district: NDArray[np.int32]
-    sites: Pairs
+    people: NDArray[np.float64]  # (r,) people of each row
+    points: NDArray[np.int64]  # (r,) int64 demand points that they are
+    district: NDArray[np.int32]  # (r,) int32 place of their district in the cut; -1 for those who live in none
+    sites: Pairs  # sites of each row, as rows of the cut; none of those who are beyond them all
 
     @property
     def pairs(self) -> int:

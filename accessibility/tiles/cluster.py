@@ -23,24 +23,13 @@ _ANSWER_S = "30s"
 
 @dataclass(frozen=True, kw_only=True)
 class Workers:
-    """Who does the work.
+    """Who does the work."""
 
-    Parameters
-    ----------
-    scheduler
-        Address of a Dask scheduler whose workers see the same files; workers of this machine if None.
-    count
-        How many workers of this machine; one a processor if None.
-    memory
-        Bytes that they may use together; all there are if None.
-    processes
-        Whether they are processes of their own; else threads of this one.
-    """
-
+    # address of a Dask scheduler whose workers see the same files; workers of this machine if None
     scheduler: str | None = None
-    count: int | None = None
-    memory: int | None = None
-    processes: bool = True
+    count: int | None = None  # how many workers of this machine; one a processor if None
+    memory: int | None = None  # bytes that they may use together; all there are if None
+    processes: bool = True  # whether they are processes of their own; else threads of this one
 
 
 def parsed_memory(text: str | None) -> int | None:

@@ -59,46 +59,21 @@ GROUP_OF_PEOPLE = "people: "
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """A study as it lies cut in a folder.
+    """A study as it lies cut in a folder."""
 
-    Parameters
-    ----------
-    folder
-        Where its files are.
-    people
-        Rows of people.
-    kinds
-        Names of the types of street.
-    groups
-        Names of the groups of people.
-    settings
-        Names of the settings.
-    districts
-        Names of the districts, in the order of their table.
-    crs
-        The coordinate system of everything, as WKT.
-    findings
-        What the readers of the study set aside or suspect.
-    longest_s, longest_m
-        The longest limits that people have of their own, 0 where nobody has any.
-    limited_settings
-        People who have one, by setting.
-    has_capacity
-        Whether a site has room for so many people only.
-    """
-
-    folder: Path
-    people: int
-    kinds: tuple[str, ...]
-    groups: tuple[str, ...]
-    settings: tuple[str, ...]
-    districts: tuple[str, ...]
-    crs: str
-    findings: tuple[Finding, ...]
+    folder: Path  # where its files are
+    people: int  # rows of people
+    kinds: tuple[str, ...]  # names of the types of street
+    groups: tuple[str, ...]  # names of the groups of people
+    settings: tuple[str, ...]  # names of the settings
+    districts: tuple[str, ...]  # names of the districts, in the order of their table
+    crs: str  # the coordinate system of everything, as WKT
+    findings: tuple[Finding, ...]  # what the readers of the study set aside or suspect
+    # longest_s, longest_m: the longest limits that people have of their own, 0 where nobody has any
     longest_s: float
     longest_m: float
-    limited_settings: dict[str, float] = field(hash=False)
-    has_capacity: bool
+    limited_settings: dict[str, float] = field(hash=False)  # people who have one, by setting
+    has_capacity: bool  # whether a site has room for so many people only
 
     @property
     def metric(self) -> CRS:

@@ -70,65 +70,41 @@ class Everybody:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OwnWalk:
-    """What is known of everybody by the walker of a group.
+    """What is known of everybody by the walker of a group."""
 
-    Parameters
-    ----------
-    covered, unreached
-        ``(n,)`` within the standard; without any way.
-    nearest, used
-        ``(n,)`` the site that decides, and how much of a limit is used; None where no site has a capacity.
-    """
-
+    # covered, unreached: (n,) within the standard; without any way
     covered: NDArray[np.bool_]
     unreached: NDArray[np.bool_]
+    # nearest, used: (n,) the site that decides, and how much of a limit is used; None where no site has a capacity.
     nearest: NDArray[np.int32] | None = None
     used: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gathered:
-    """The figures of an area that was measured in tiles; it answers the tables as a `Coverage` does.
-
-    Parameters
-    ----------
-    demand
-        Its people.
-    standard, walker
-        What near enough means and how they walk.
-    covered, covered_radius, unreached, beyond
-        ``(n,)`` of everybody: within the standard; so with straight lines; without any way; with a longer one than
-        is told.
-    walk_s
-        ``(n,)`` seconds to the nearest site; NaN where there is no way or a longer one than is told.
-    at_speeds
-        Who is covered at other speeds.
-    limited_settings
-        People with a limit of their own, by setting.
-    sites
-        The sites that count.
-    nearest
-        ``(n,)`` the site that decides; -1 where none is told, as for all where no site has a capacity.
-    line
-        ``(n,)`` how much of a limit is used, and rows in the study: who comes first at a site; None where no site has a
-        capacity.
-    walks
-        Name of each group that has a walker of its own to what is found by it.
-    """
+    """The figures of an area that was measured in tiles; it answers the tables as a `Coverage` does."""
 
     demand: Everybody
+    # standard, walker: what near enough means and how they walk
     standard: Standard
     walker: Walker
+    # covered, covered_radius, unreached, beyond: (n,) of everybody: within the standard; so with straight lines;
+    # without any way; with a longer one than is told
     covered: NDArray[np.bool_]
     covered_radius: NDArray[np.bool_]
     unreached: NDArray[np.bool_]
     beyond: NDArray[np.bool_]
+    # (n,) seconds to the nearest site; NaN where there is no way or a longer one than is told.
     walk_s: NDArray[np.float64]
-    at_speeds: Mapping[float, NDArray[np.bool_]] = field(default_factory=dict)
-    limited_settings: Mapping[str, float] = field(default_factory=dict)
-    sites: Sites
+    at_speeds: Mapping[float, NDArray[np.bool_]] = field(default_factory=dict)  # who is covered at other speeds
+    limited_settings: Mapping[str, float] = field(default_factory=dict)  # people with a limit of their own, by setting
+    sites: Sites  # the sites that count
+    # (n,) the site that decides; -1 where none is told, as for all where no site has a capacity
     nearest: NDArray[np.int32]
+    # (n,) how much of a limit is used, and rows in the study: who comes first at a site; None where no site has a
+    # capacity.
     line: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None
+    # name of each group that has a walker of its own to what is found by it
     walks: Mapping[str, OwnWalk] = field(default_factory=dict)
 
     @property

@@ -43,34 +43,19 @@ IN_LINE = ("used", "turn")
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What is asked of every tile.
+    """What is asked of every tile."""
 
-    Parameters
-    ----------
-    standard, walker
-        What near enough means and how people walk.
-    speeds_m_s
-        Speeds at which the share covered is told, too.
-    halo_m
-        How far along the streets every distance is told, at least.
-    pairs
-        Whether it is also asked whom each candidate would cover.
-    longest_s, longest_m
-        The longest limits that people have of their own.
-    served
-        Whether it is also asked who comes first at a site.
-    groups
-        Names of the groups of people that have a walker of their own, and these.
-    """
-
+    # standard, walker: what near enough means and how people walk
     standard: Standard
     walker: Walker
-    speeds_m_s: tuple[float, ...] = ()
-    halo_m: float = HALO_M
-    pairs: bool = False
+    speeds_m_s: tuple[float, ...] = ()  # speeds at which the share covered is told, too
+    halo_m: float = HALO_M  # how far along the streets every distance is told, at least
+    pairs: bool = False  # whether it is also asked whom each candidate would cover
+    # longest_s, longest_m: the longest limits that people have of their own
     longest_s: float = 0.0
     longest_m: float = 0.0
-    served: bool = False
+    served: bool = False  # whether it is also asked who comes first at a site
+    # names of the groups of people that have a walker of their own, and these
     groups: tuple[tuple[str, Walker], ...] = ()
 
     @property
@@ -100,22 +85,13 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """Which people, of which cut, and where the result goes.
+    """Which people, of which cut, and where the result goes."""
 
-    Parameters
-    ----------
-    cut
-        Where they are cut from.
-    first, last
-        Rows of people, the last one not among them.
-    folder
-        Where results lie.
-    """
-
-    cut: Cut
+    cut: Cut  # where they are cut from
+    # first, last: rows of people, the last one not among them
     first: int
     last: int
-    folder: Path
+    folder: Path  # where results lie
 
     @property
     def path(self) -> Path:

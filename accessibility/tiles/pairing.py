@@ -46,25 +46,15 @@ PART_PAIRS = 2_000_000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NationalPlan:
-    """A proposal for an area that was measured in tiles.
+    """A proposal for an area that was measured in tiles."""
 
-    Parameters
-    ----------
-    question
-        What was asked.
-    table
-        One row per site, in opening order, with the columns of ``sites.csv``.
-    objective, bound, cost
-        People covered, those covered today included; what no plan exceeds; what it costs.
-    parts, candidates, pairs
-        How many parts the question fell into, and how large it was.
-    """
-
-    question: Question
-    table: pd.DataFrame
+    question: Question  # what was asked
+    table: pd.DataFrame  # one row per site, in opening order, with the columns of `sites.csv`
+    # objective, bound, cost: people covered, those covered today included; what no plan exceeds; what it costs
     objective: float
     bound: float
     cost: float
+    # parts, candidates, pairs: how many parts the question fell into, and how large it was
     parts: int
     candidates: int
     pairs: int

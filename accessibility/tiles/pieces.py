@@ -30,43 +30,22 @@ _STRETCH = 1.03  # nearby, no distance on the plane is so much longer than anoth
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Piece:
-    """A tile, loaded.
+    """A tile, loaded."""
 
-    Parameters
-    ----------
-    network
-        Every edge that meets the halo, whole.
-    demand
-        The people of the tile.
-    district
-        ``(n,)`` name of their district, None outside of all.
-    turn
-        ``(n,)`` their rows in the study.
-    sites
-        Sites that count: those on the streets, and whichever may be nearest in a straight line.
-    snapped
-        Where people and sites stand.
-    candidates, at_candidates
-        Sites within the halo that could open, their ids the rows of the cut, and where they stand.
-    leads
-        ``(n,)`` whether a way leads from a person to a site that counts, however far; but for one on the same edge.
-    ways_out
-        Junctions beyond the halo from which a way leads to a site that counts, as sites.
-    at_ways_out
-        Where they stand.
-    """
-
-    network: Network
-    demand: Demand
-    district: NDArray[np.object_]
-    turn: NDArray[np.int64]
-    sites: Sites
-    snapped: Snapped
+    network: Network  # every edge that meets the halo, whole
+    demand: Demand  # the people of the tile
+    district: NDArray[np.object_]  # (n,) name of their district, None outside of all
+    turn: NDArray[np.int64]  # (n,) their rows in the study
+    sites: Sites  # sites that count: those on the streets, and whichever may be nearest in a straight line
+    snapped: Snapped  # where people and sites stand
+    # candidates, at_candidates: sites within the halo that could open, their ids the rows of the cut, and where they
+    # stand
     candidates: Sites
     at_candidates: Positions
+    # (n,) whether a way leads from a person to a site that counts, however far; but for one on the same edge
     leads: NDArray[np.bool_]
-    ways_out: Sites
-    at_ways_out: Positions
+    ways_out: Sites  # junctions beyond the halo from which a way leads to a site that counts, as sites
+    at_ways_out: Positions  # where they stand
 
 
 def load_piece(cut: Cut, first: int, last: int, halo_m: float) -> Piece:

@@ -40,17 +40,10 @@ class Chance:
     """The random numbers of one draw; every source has its own, however often and in whichever order it is asked.
 
     They hang on seed, source and draw alone: not on threads, nor on what else is drawn.
-
-    Parameters
-    ----------
-    seed
-        Of all draws.
-    draw
-        Which draw it is.
     """
 
-    seed: int
-    draw: int
+    seed: int  # of all draws
+    draw: int  # which draw it is
 
     def of(self, source: str, part: int = 0) -> np.random.Generator:
         """Return fresh numbers of a source, always the same."""
@@ -72,21 +65,11 @@ class Chance:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Draw:
-    """One draw of a scene. Whatever sources are asked for, they bring the same errors: comparisons are paired.
+    """One draw of a scene. Whatever sources are asked for, they bring the same errors: comparisons are paired."""
 
-    Parameters
-    ----------
-    scene
-        Streets and people.
-    errors
-        How large the errors are; those of the scene, or what they would be with better data.
-    chance
-        The random numbers.
-    """
-
-    scene: Scene
-    errors: InputErrors
-    chance: Chance
+    scene: Scene  # streets and people
+    errors: InputErrors  # how large the errors are; those of the scene, or what they would be with better data
+    chance: Chance  # the random numbers
 
     def _numbers(self, source: str, part: int = 0) -> np.random.Generator:
         chance = Chance(self.chance.seed, 0) if source in self.errors.known else self.chance

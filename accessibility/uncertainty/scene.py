@@ -41,17 +41,10 @@ _MOST_KNOWN = 8
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Spots(Frozen):
-    """Places along the streets of each cell, where its homes may be.
+    """Places along the streets of each cell, where its homes may be."""
 
-    Parameters
-    ----------
-    start
-        ``(n + 1,)`` the places of cell ``i`` are those from ``start[i]`` to ``start[i + 1]``.
-    edge, fraction
-        ``(k,)`` where they are.
-    """
-
-    start: NDArray[np.int64]
+    start: NDArray[np.int64]  # (n + 1,) the places of cell `i` are those from `start[i]` to `start[i + 1]`
+    # edge, fraction: (k,) where they are
     edge: NDArray[np.int32]
     fraction: NDArray[np.float64]
 
@@ -61,20 +54,11 @@ class Circle(Frozen):
     """The people of each setting in a circle, neighbours beside each other, each as long as there are people.
 
     Turned round, what happened in one place happens in another, to as many people as before.
-
-    Parameters
-    ----------
-    order
-        ``(n,)`` demand points along the circles, setting after setting.
-    first
-        Where in `order` each circle begins, and the end.
-    people
-        ``(n,)`` people of each demand point.
     """
 
-    order: NDArray[np.intp]
-    first: NDArray[np.intp]
-    people: NDArray[np.float64]
+    order: NDArray[np.intp]  # (n,) demand points along the circles, setting after setting
+    first: NDArray[np.intp]  # where in `order` each circle begins, and the end
+    people: NDArray[np.float64]  # (n,) people of each demand point
 
     def turned(self, values: NDArray[np.float64], turn: float) -> NDArray[np.float64]:
         """Return sums over people, ``(n,)``, moved along the circles by a part of a whole turn."""
@@ -94,21 +78,12 @@ class Circle(Frozen):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TwoCounts(Frozen):
-    """Two counts of the people of some districts: by the data, and by an office.
+    """Two counts of the people of some districts: by the data, and by an office."""
 
-    Parameters
-    ----------
-    row
-        ``(n,)`` district of each demand point; -1 for one of which there are no two counts.
-    middle
-        ``(d + 1,)`` logarithm of what lies in the middle of the two over the data's; 0 at the end.
-    spread
-        Standard deviation around that middle: half of what the two counts differ, over all people.
-    """
-
-    row: NDArray[np.intp]
+    row: NDArray[np.intp]  # (n,) district of each demand point; -1 for one of which there are no two counts
+    # (d + 1,) logarithm of what lies in the middle of the two over the data's; 0 at the end
     middle: NDArray[np.float64]
-    spread: float
+    spread: float  # standard deviation around that middle: half of what the two counts differ, over all people
 
     @classmethod
     def of(cls, people: NDArray[np.float64], ratio: NDArray[np.float64], district: NDArray[np.intp]) -> TwoCounts:
@@ -135,11 +110,6 @@ class WalkedStreets(Frozen):
     """Streets as draws walk them: today's, or those of a scenario that edits them.
 
     Whatever is drawn is drawn on today's streets, and found again on these: so a scenario has the same errors as today.
-
-    Parameters
-    ----------
-    network
-        The streets.
     """
 
     network: Network
@@ -222,18 +192,10 @@ class WalkedStreets(Frozen):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Case(Frozen):
-    """A coverage of the people of a scene: which sites count, by which rule and at which pace.
+    """A coverage of the people of a scene: which sites count, by which rule and at which pace."""
 
-    Parameters
-    ----------
-    coverage
-        As the inputs have it.
-    position_m
-        ``(s,)`` metres within which half of the true places of each site lie.
-    """
-
-    coverage: Coverage
-    position_m: NDArray[np.float64]
+    coverage: Coverage  # as the inputs have it
+    position_m: NDArray[np.float64]  # (s,) metres within which half of the true places of each site lie
 
     @cached_property
     def known(self) -> Memo:
@@ -260,27 +222,14 @@ class Case(Frozen):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene(Frozen):
-    """Streets and people with all that their draws share.
+    """Streets and people with all that their draws share."""
 
-    Parameters
-    ----------
-    now
-        Today's coverage as the inputs have it: its people, its rule, how they walk.
-    network
-        The streets.
-    errors
-        How large the errors are.
-    density
-        What decides the settings; None where the inputs say them.
-    counts
-        People by district as the data and as an office have them; None where there are no official totals, or people
-        are scaled to them.
-    """
-
-    now: Coverage
+    now: Coverage  # today's coverage as the inputs have it: its people, its rule, how they walk
     network: Network
-    errors: InputErrors
-    density: Density | None = None
+    errors: InputErrors  # how large the errors are
+    density: Density | None = None  # what decides the settings; None where the inputs say them.
+    # people by district as the data and as an office have them; None where there are no official totals, or people are
+    # scaled to them.
     counts: TwoCounts | None = None
 
     def sources(self, case: Case, errors: InputErrors) -> tuple[str, ...]:

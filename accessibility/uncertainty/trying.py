@@ -56,27 +56,18 @@ _KEPT_S = 30 * 24 * 3_600.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tries(Frozen):
-    """What the draws of a case found.
+    """What the draws of a case found."""
 
-    Parameters
-    ----------
-    scene, case
-        Streets and people; which sites count.
-    errors, sources, seed
-        How large the errors are, which sources there are, and the seed of their random numbers.
-    alone
-        ``(sources, draws)`` share covered with each source alone.
-    again, whole
-        ``(draws, n)`` how many of the `PARTS` equal parts of each point's people are covered with the errors that are
-        in the data made once more, and with those of all sources.
-    """
-
+    # scene, case: streets and people; which sites count
     scene: Scene
     case: Case
+    # errors, sources, seed: how large the errors are, which sources there are, and the seed of their random numbers
     errors: InputErrors
     sources: tuple[str, ...]
     seed: int
-    alone: NDArray[np.float64]
+    alone: NDArray[np.float64]  # (sources, draws) share covered with each source alone
+    # again, whole: (draws, n) how many of the `PARTS` equal parts of each point's people are covered with the errors
+    # that are in the data made once more, and with those of all sources
     again: NDArray[np.uint8]
     whole: NDArray[np.uint8]
 
@@ -170,22 +161,14 @@ def _draw(scene: Scene, errors: InputErrors, seed: int, draw: int) -> Draw:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trying:
-    """How the draws are made.
+    """How the draws are made."""
 
-    Parameters
-    ----------
-    draws, seed
-        How many, and the seed of their random numbers: the first draws of many are those of few.
-    tell
-        Called with how many draws are made and how many there are.
-    keep
-        A folder where draws are kept until all are made, a month at most; those of the same inputs that are there
-        already are read.
-    """
-
+    # draws, seed: how many, and the seed of their random numbers: the first draws of many are those of few
     draws: int = 200
     seed: int = 1
-    tell: Told | None = None
+    tell: Told | None = None  # called with how many draws are made and how many there are
+    # a folder where draws are kept until all are made, a month at most; those of the same inputs that are there already
+    # are read
     keep: Path | None = None
 
     def __post_init__(self) -> None:

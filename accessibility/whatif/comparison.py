@@ -121,20 +121,10 @@ def draw_changes(before: Coverage, after: Coverage) -> tuple[gpd.GeoDataFrame, C
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DistrictCells:
-    """Demand points in the cells of a table of districts by settings.
+    """Demand points in the cells of a table of districts by settings."""
 
-    Parameters
-    ----------
-    cell
-        ``(n,)`` of each point: its district times the number of settings, and its setting.
-    names
-        The districts; last the one of points that have none.
-    settings
-        The settings.
-    """
-
-    cell: NDArray[np.intp]
-    names: list[Any]
+    cell: NDArray[np.intp]  # (n,) of each point: its district times the number of settings, and its setting
+    names: list[Any]  # the districts; last the one of points that have none
     settings: tuple[str, ...]
 
     @classmethod

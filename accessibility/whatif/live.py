@@ -45,19 +45,12 @@ _A_BLOCK = 100  # people, where they are spread evenly
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ground(Frozen):
-    """Streets and people, the same through all steps of a trial, and what is derived from them once.
+    """Streets and people, the same through all steps of a trial, and what is derived from them once."""
 
-    Parameters
-    ----------
-    network, demand
-        Streets and people.
-    snapped
-        Where the people stand.
-    """
-
+    # network, demand: streets and people
     network: Network
     demand: Demand
-    snapped: Positions
+    snapped: Positions  # where the people stand
 
     @cached_property
     def people_xy(self) -> NDArray[np.float64]:

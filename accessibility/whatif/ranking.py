@@ -31,17 +31,10 @@ _PARTS = 100  # of the changes: no worker waits long for the last, and a bar mov
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """A small scenario with the site that opens, the one that closes, or both.
+    """A small scenario with the site that opens, the one that closes, or both."""
 
-    Parameters
-    ----------
-    scenario
-        What is different.
-    site, closed
-        The site that opens and the one that closes; None where none does.
-    """
-
-    scenario: Scenario
+    scenario: Scenario  # what is different
+    # site, closed: the site that opens and the one that closes; None where none does.
     site: Hashable | None = None
     closed: Hashable | None = None
 

@@ -49,29 +49,15 @@ def nothing_made(_: Hashable) -> Addition | None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Baseline(Frozen):
-    """What a trial begins with and is compared with.
+    """What a trial begins with and is compared with."""
 
-    Parameters
-    ----------
-    coverage
-        Today's coverage.
-    ground
-        Streets and people.
-    district
-        District of each demand point, keyed by demand id.
-    cost
-        Kind to the cost of opening an added site of it.
-    refuse_place
-        Called with a subject, longitude and latitude; raises `InputError` where no site can stand.
-    made
-        Called with an id that no site has: the candidate that the study makes on its streets under this id, or None.
-    """
-
-    coverage: Coverage
-    ground: Ground
-    district: pd.Series[Any]
-    cost: Mapping[str, float]
+    coverage: Coverage  # today's coverage
+    ground: Ground  # streets and people
+    district: pd.Series[Any]  # district of each demand point, keyed by demand id
+    cost: Mapping[str, float]  # kind to the cost of opening an added site of it
+    # called with a subject, longitude and latitude; raises `InputError` where no site can stand
     refuse_place: Callable[[str, float, float], None]
+    # called with an id that no site has: the candidate that the study makes on its streets under this id, or None
     made: Callable[[Hashable], Addition | None] = nothing_made
 
 

@@ -124,22 +124,16 @@ def percent_sign(text: str, language: Language) -> str:
 class Wording:
     """The sentences of one product in one language.
 
-    Parameters
-    ----------
-    product
-        ``names`` (what every product calls things), ``map`` or ``report``: a file beside this one; every key in it
-        is a table of an ``en`` and a ``zh``.
-    language
-        ``en`` or ``zh``.
-
     Examples
     --------
     >>> Wording("names", "en")("people"), Wording("names", "zh")("people")
     ('people', '人口')
     """
 
+    # `names` (what every product calls things), `map` or `report`: a file beside this one; every key in it is a
+    # table of an `en` and a `zh`
     product: str
-    language: Language
+    language: Language  # `en` or `zh`
 
     def __post_init__(self) -> None:
         """Refuse a language there is not."""

@@ -14,6 +14,7 @@ import rasterio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from osmfiles import node, relation, way, write_osm
+from peopletables import read_people_table
 from pyproj import CRS
 from rasterio.transform import from_origin
 from shapely import LineString, MultiPolygon, Point, Polygon, box
@@ -24,7 +25,7 @@ from accessibility.sources.lines import read_graphml, read_lines
 from accessibility.sources.osm.extracts import read_network
 from accessibility.sources.raster.reading import read_population_raster
 from accessibility.sources.raster.surfaces import sample_heights
-from accessibility.sources.tables.people import PeopleSpec, read_people_table
+from accessibility.sources.tables.people import PeopleSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable

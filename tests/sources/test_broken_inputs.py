@@ -16,6 +16,7 @@ from conftest import STEP_DEG
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from peopletables import read_people_table
 from pyproj import Geod
 from rasterio.transform import from_origin
 from shapely import LineString, MultiLineString, MultiPoint, MultiPolygon, Point, Polygon, box
@@ -24,7 +25,7 @@ import accessibility as acc
 from accessibility.errors import InputError
 from accessibility.sources.lines import read_lines
 from accessibility.sources.raster.reading import read_population_raster
-from accessibility.sources.tables.people import PeopleSpec, read_people_table
+from accessibility.sources.tables.people import PeopleSpec
 from accessibility.sources.tables.places import PlaceSpec, read_sites
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ import openpyxl
 import pandas as pd
 import pytest
 from osmfiles import node, relation, way, write_osm
+from peopletables import read_people_table
 
 from accessibility.errors import InputError
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.tables.columns import find_column
-from accessibility.sources.tables.people import PeopleSpec, read_people_table
+from accessibility.sources.tables.people import PeopleSpec
 from accessibility.sources.tables.places import PlaceSpec, read_sites
 from accessibility.sources.tables.reading import read_table
 

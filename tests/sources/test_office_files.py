@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
+from peopletables import read_people_table
 
 from accessibility.errors import InputError
 from accessibility.sources.tables.columns import ambiguous_sign, find_column, parse_numbers
-from accessibility.sources.tables.people import PeopleSpec, read_people_table
+from accessibility.sources.tables.people import PeopleSpec
 from accessibility.sources.tables.places import PlaceSpec, read_sites
 from accessibility.sources.tables.reading import read_table
 from accessibility.sources.texts import decode_text

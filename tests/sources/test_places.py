@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from peopletables import read_people_table
 from pyproj import Transformer
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
 from accessibility.geo.projection import from_wgs84
 from accessibility.sites import Sites
-from accessibility.sources.tables.people import PeopleSpec, read_people_table
+from accessibility.sources.tables.people import PeopleSpec
 from accessibility.sources.tables.places import PlaceSpec, read_sites
 from accessibility.sources.tables.points import locate_rows, unique_row_ids
 from accessibility.sources.tables.reading import hold_table

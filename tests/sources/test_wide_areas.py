@@ -13,6 +13,7 @@ from conftest import STEP_DEG
 from hypothesis import given
 from hypothesis import strategies as st
 from osmfiles import node, way, write_osm
+from peopletables import read_people_table
 from shapely import box
 
 import accessibility as acc
@@ -27,7 +28,7 @@ from accessibility.sources.spread import (
     sides_m,
     tell_far_apart,
 )
-from accessibility.sources.tables.people import PeopleSpec, read_people_table
+from accessibility.sources.tables.people import PeopleSpec
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -45,13 +45,7 @@ _MOST_ASKED = 20_000_000  # bytes of a question: its scenarios go with it
 
 @dataclass
 class Page:
-    """The routes of the page over a desk.
-
-    Parameters
-    ----------
-    desk
-        The studies.
-    """
+    """The routes of the page over a desk."""
 
     desk: Desk
     _jobs: Jobs = field(init=False)

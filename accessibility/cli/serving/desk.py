@@ -37,24 +37,12 @@ _NAME = re.compile(r"[^\w.-]+")
 
 @dataclass
 class Desk:
-    """The studies of a folder, and the work that is done on them; nothing of a tab is kept here.
+    """The studies of a folder, and the work that is done on them; nothing of a tab is kept here."""
 
-    Parameters
-    ----------
-    folder
-        Where studies are written, each in a folder of its own.
-    first
-        A study elsewhere that was named on the command line.
-    language
-        Of what is said.
-    basemap
-        Whether maps load the tiles that a study names from the internet.
-    """
-
-    folder: Path
-    first: Path | None = None
-    language: Language = "en"
-    basemap: bool = False
+    folder: Path  # where studies are written, each in a folder of its own
+    first: Path | None = None  # a study elsewhere that was named on the command line
+    language: Language = "en"  # of what is said
+    basemap: bool = False  # whether maps load the tiles that a study names from the internet
     _open: dict[str, Study] = field(default_factory=dict)
     _answers: dict[str, Answers] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)

@@ -28,17 +28,10 @@ class Guard:
     A request is refused unless its Host is this computer, its path begins with the token, and it comes from a page of
     this server where the browser says from where (Origin, Sec-Fetch-Site); so a page of another site, and a name that
     was made to point here, reach nothing.
-
-    Parameters
-    ----------
-    app
-        What is guarded.
-    token
-        The beginning of every path.
     """
 
-    app: ASGIApp
-    token: str
+    app: ASGIApp  # what is guarded
+    token: str  # the beginning of every path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or refuse it."""

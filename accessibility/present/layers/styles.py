@@ -26,50 +26,26 @@ _NOTHING = "0,0,0,0"
 
 @dataclass(frozen=True, kw_only=True)
 class StyleRule:
-    """One line of a legend.
+    """One line of a legend."""
 
-    Parameters
-    ----------
-    label
-        What the legend says.
-    where
-        The QGIS expression of the features it draws; all if empty.
-    symbol
-        Properties of the symbol, as QGIS names them; `fill` and `marker` make them.
-    """
-
-    label: str
-    where: str = ""
-    symbol: Mapping[str, str]
+    label: str  # what the legend says
+    where: str = ""  # the QGIS expression of the features it draws; all if empty
+    symbol: Mapping[str, str]  # properties of the symbol, as QGIS names them; `fill` and `marker` make them.
 
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """How QGIS draws a layer.
+    """How QGIS draws a layer."""
 
-    Parameters
-    ----------
-    name, description
-        What QGIS calls it.
-    shape
-        Of the geometry.
-    rules
-        Legend, from top to bottom; a feature is drawn by every rule that holds for it.
-    label
-        The QGIS expression that is written beside each feature; nothing if empty.
-    order
-        The QGIS expression by which features are drawn, the greatest first and lowest; as they come if empty.
-    opacity
-        Of the whole layer, 0 to 1.
-    """
-
+    # name, description: what QGIS calls it
     name: str
     description: str
-    shape: Shape
-    rules: tuple[StyleRule, ...]
-    label: str = ""
+    shape: Shape  # of the geometry
+    rules: tuple[StyleRule, ...]  # legend, from top to bottom; a feature is drawn by every rule that holds for it
+    label: str = ""  # the QGIS expression that is written beside each feature; nothing if empty
+    # the QGIS expression by which features are drawn, the greatest first and lowest; as they come if empty
     order: str = ""
-    opacity: float = 1.0
+    opacity: float = 1.0  # of the whole layer, 0 to 1
 
 
 def fill(colour: str, *, outline: str = "", width_mm: float = 0.2, dashed: bool = False) -> dict[str, str]:

@@ -44,36 +44,19 @@ _PROPOSED_TEXTS = ("id", "name", "kind")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerSources:
-    """What the layers of a run are made of.
+    """What the layers of a run are made of."""
 
-    Parameters
-    ----------
-    coverage
-        Who is covered; its people and sites.
-    district, site_district
-        Name of the district of each demand point and each site, keyed by id.
-    districts
-        Polygons indexed by district name, with a coordinate system; None without an area.
-    blackspots
-        `Blackspots.spots`.
-    service_areas
-        `trace_service_areas`.
-    plan
-        The table of a proposal, with `PROPOSED_COLUMNS`; None without one.
-    sure
-        How sure it is that each place is covered; None where nobody asked.
-    labels, languages
-        What sites without a name are called, by id, and in which languages.
-    """
-
-    coverage: Coverage
+    coverage: Coverage  # who is covered; its people and sites
+    # district, site_district: name of the district of each demand point and each site, keyed by id
     district: pd.Series[Any]
     site_district: pd.Series[Any]
+    # polygons indexed by district name, with a coordinate system; None without an area.
     districts: gpd.GeoDataFrame | None
-    blackspots: gpd.GeoDataFrame
-    service_areas: gpd.GeoDataFrame
-    plan: pd.DataFrame | None = None
-    sure: Uncertainty | None = None
+    blackspots: gpd.GeoDataFrame  # `Blackspots.spots`
+    service_areas: gpd.GeoDataFrame  # `trace_service_areas`
+    plan: pd.DataFrame | None = None  # the table of a proposal, with `PROPOSED_COLUMNS`; None without one.
+    sure: Uncertainty | None = None  # how sure it is that each place is covered; None where nobody asked.
+    # labels, languages: what sites without a name are called, by id, and in which languages
     labels: Mapping[str, SiteLabel] = field(default_factory=dict)
     languages: tuple[Language, ...] = ("en",)
 

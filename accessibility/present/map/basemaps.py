@@ -15,24 +15,12 @@ _OSM, _TIANDITU = "https://tile.openstreetmap.org", "https://t0.tianditu.gov.cn"
 
 @dataclass(frozen=True, kw_only=True)
 class Basemap:
-    """Tiles of a server, in Web Mercator.
+    """Tiles of a server, in Web Mercator."""
 
-    Parameters
-    ----------
-    host
-        The only one that a map may load images from.
-    addresses
-        Of the tiles, and of their names where these are a layer of their own.
-    credit
-        What a map says of them.
-    deepest
-        The deepest zoom that there is.
-    """
-
-    host: str
-    addresses: tuple[str, ...]
-    credit: str
-    deepest: int
+    host: str  # the only one that a map may load images from
+    addresses: tuple[str, ...]  # of the tiles, and of their names where these are a layer of their own
+    credit: str  # what a map says of them
+    deepest: int  # the deepest zoom that there is
 
 
 def basemap_of(name: str | None = None) -> Basemap:

@@ -21,15 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Followed:
-    """A map of a study, as far as it can differ from another one.
+    """A map of a study, as far as it can differ from another one."""
 
-    Parameters
-    ----------
-    sheet
-        What it shows.
-    """
-
-    sheet: MapSheet
+    sheet: MapSheet  # what it shows
 
     @cached_property
     def page(self) -> str:

@@ -104,30 +104,14 @@ class Switches:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SwitchLayer:
-    """The switchable sites of a map as its page holds them.
+    """The switchable sites of a map as its page holds them."""
 
-    Parameters
-    ----------
-    data
-        What the page unpacks; None where the layer is off.
-    class_of
-        ``(n,)`` class of each demand point.
-    left_out
-        How many candidate sites cannot be switched, to keep the page small.
-    most
-        The most uncovered people that one of them would cover.
-    size
-        Bytes of the text.
-    known
-        What another layer of the same people goes on from.
-    """
-
-    data: dict[str, Any] | None
-    class_of: NDArray[np.int64]
-    left_out: int
-    most: float
-    size: int
-    known: _Known
+    data: dict[str, Any] | None  # what the page unpacks; None where the layer is off.
+    class_of: NDArray[np.int64]  # (n,) class of each demand point
+    left_out: int  # how many candidate sites cannot be switched, to keep the page small
+    most: float  # the most uncovered people that one of them would cover
+    size: int  # bytes of the text
+    known: _Known  # what another layer of the same people goes on from
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -74,21 +74,11 @@ class Backdrop:
 
 @dataclass(frozen=True, kw_only=True)
 class Waters:
-    """Rings of water in hundred-thousandths of a degree; what an even number of them encloses is land.
+    """Rings of water in hundred-thousandths of a degree; what an even number of them encloses is land."""
 
-    Parameters
-    ----------
-    rings
-        ``counts`` and ``steps``, as of `accessibility.present.map.outlines.StreetLines`.
-    origin
-        Longitude and latitude in hundred-thousandths of a degree.
-    left
-        How many waters were left out that one would see: the smallest.
-    """
-
-    rings: dict[str, Any]
-    origin: tuple[int, int]
-    left: int
+    rings: dict[str, Any]  # `counts` and `steps`, as of `accessibility.present.map.outlines.StreetLines`
+    origin: tuple[int, int]  # longitude and latitude in hundred-thousandths of a degree
+    left: int  # how many waters were left out that one would see: the smallest
 
 
 def water_rings(water: gpd.GeoDataFrame, bounds: Bounds, *, vertices: int = _MAX_VERTICES) -> Waters | None:
@@ -256,22 +246,14 @@ def _latlon(point: Any) -> list[float]:
 
 @dataclass(frozen=True, kw_only=True)
 class StreetLines:
-    """StreetLines as lines in hundred-thousandths of a degree, and what was left out.
+    """StreetLines as lines in hundred-thousandths of a degree, and what was left out."""
 
-    Parameters
-    ----------
-    lines
-        A dictionary a class, widest first: ``weight``, ``coarsest`` (the most metres to a pixel at which it is drawn),
-        ``counts`` (vertices a line) and ``steps`` (longitude and latitude in turn, each line's first from `origin`,
-        the others from the vertex before).
-    origin
-        Longitude and latitude in hundred-thousandths of a degree.
-    shown, left
-        Kilometres drawn and left out, by class: ``main_streets``, ``minor_streets``, ``paths``.
-    """
-
+    # a dictionary a class, widest first: `weight`, `coarsest` (the most metres to a pixel at which it is drawn),
+    # `counts` (vertices a line) and `steps` (longitude and latitude in turn, each line's first from `origin`, the
+    # others from the vertex before).
     lines: list[dict[str, Any]]
-    origin: tuple[int, int]
+    origin: tuple[int, int]  # longitude and latitude in hundred-thousandths of a degree
+    # shown, left: kilometres drawn and left out, by class: `main_streets`, `minor_streets`, `paths`.
     shown: dict[str, float]
     left: dict[str, float]
 

@@ -42,31 +42,16 @@ _SEVERAL_BIT = 128
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PeopleClasses:
-    """One way to colour people.
+    """One way to colour people."""
 
-    Parameters
-    ----------
-    name
-        The layer's name, unique on a map.
-    labels, colours
-        One a class.
-    of
-        ``(n,)`` int8 class of each demand point; -1 where the layer does not show it.
-    population
-        ``(n,)`` people.
-    shaded
-        Whether darker means more people.
-    whom
-        The people of the layer, in words.
-    """
-
-    name: str
+    name: str  # the layer's name, unique on a map
+    # labels, colours: one a class
     labels: tuple[str, ...]
     colours: tuple[str, ...]
-    of: NDArray[np.int8]
-    population: NDArray[np.float64]
-    shaded: bool = False
-    whom: str = ""
+    of: NDArray[np.int8]  # (n,) int8 class of each demand point; -1 where the layer does not show it
+    population: NDArray[np.float64]  # (n,) people
+    shaded: bool = False  # whether darker means more people
+    whom: str = ""  # the people of the layer, in words
 
     @cached_property
     def people(self) -> NDArray[np.float64]:
@@ -162,31 +147,20 @@ def _step_of(values: NDArray[np.float64], limits: tuple[float, ...], unit: int, 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Picture:
-    """The pixels of a map's people, row 0 in the north.
+    """The pixels of a map's people, row 0 in the north."""
 
-    Parameters
-    ----------
-    west, north, pixel
-        Web Mercator metres of the upper left corner, and of a pixel's side.
-    width, height
-        Pixels.
-    pixels, rows
-        ``(k,)`` which demand points cover which pixels.
-    own
-        ``(n,)`` the pixel in which each point stands; -1 for people without a place.
-    coarse
-        Whether a pixel is wider than a cell, so that cells share pixels.
-    """
-
+    # west, north, pixel: web Mercator metres of the upper left corner, and of a pixel's side
     west: float
     north: float
     pixel: float
+    # width, height: pixels
     width: int
     height: int
+    # pixels, rows: (k,) which demand points cover which pixels
     pixels: NDArray[np.int64]
     rows: NDArray[np.int64]
-    own: NDArray[np.int64]
-    coarse: bool
+    own: NDArray[np.int64]  # (n,) the pixel in which each point stands; -1 for people without a place
+    coarse: bool  # whether a pixel is wider than a cell, so that cells share pixels
 
     @classmethod
     def of(cls, places: Places, *, max_side: int = _MAX_SIDE) -> Picture:

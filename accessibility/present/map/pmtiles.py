@@ -32,21 +32,11 @@ _E7 = 10_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Extent:
-    """What a file of tiles says of itself.
+    """What a file of tiles says of itself."""
 
-    Parameters
-    ----------
-    zooms
-        First and last zoom.
-    bounds
-        West, south, east, north in degrees.
-    about
-        Name, description, attribution.
-    """
-
-    zooms: tuple[int, int]
-    bounds: tuple[float, float, float, float]
-    about: Mapping[str, Any]
+    zooms: tuple[int, int]  # first and last zoom
+    bounds: tuple[float, float, float, float]  # west, south, east, north in degrees
+    about: Mapping[str, Any]  # name, description, attribution
 
 
 def tile_number(zoom: int, x: int, y: int) -> int:

@@ -53,24 +53,12 @@ def deepest_zoom(cell_m: float, latitude: float) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Pyramid:
-    """People written aside by squares, to be drawn.
+    """People written aside by squares, to be drawn."""
 
-    Parameters
-    ----------
-    folder
-        Where the squares lie; empty in the beginning.
-    deepest
-        The deepest zoom.
-    cell_m
-        Metres of a cell's side on the ground.
-    classes
-        How many classes each way to colour people has.
-    """
-
-    folder: Path
-    deepest: int
-    cell_m: float
-    classes: tuple[int, ...]
+    folder: Path  # where the squares lie; empty in the beginning
+    deepest: int  # the deepest zoom
+    cell_m: float  # metres of a cell's side on the ground
+    classes: tuple[int, ...]  # how many classes each way to colour people has
 
     @property
     def _row(self) -> np.dtype[np.void]:

@@ -54,36 +54,16 @@ _COARSEST_M = 2.0
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MapSheet:
-    """Everything a coverage map shows.
+    """Everything a coverage map shows."""
 
-    Parameters
-    ----------
-    coverage
-        Whose people and sites are drawn.
-    caption
-        Title, date, sources, language.
-    backdrop
-        Districts, streets, water.
-    before
-        What the coverage is compared with; None without a comparison.
-    proposal
-        Which sites should open; None without one.
-    switches
-        What makes the sites switchable; None where they are not.
-    like
-        Another map of the same study: what lies below the people is taken from there.
-    max_dots
-        More demand points than this are a picture.
-    """
-
-    coverage: Coverage
-    caption: MapCaption
-    backdrop: Backdrop
-    before: Coverage | None = None
-    proposal: Proposal | None = None
-    switches: Switches | None = None
-    like: MapSheet | None = None
-    max_dots: int = MAX_DOTS
+    coverage: Coverage  # whose people and sites are drawn
+    caption: MapCaption  # title, date, sources, language
+    backdrop: Backdrop  # districts, streets, water
+    before: Coverage | None = None  # what the coverage is compared with; None without a comparison.
+    proposal: Proposal | None = None  # which sites should open; None without one.
+    switches: Switches | None = None  # what makes the sites switchable; None where they are not.
+    like: MapSheet | None = None  # another map of the same study: what lies below the people is taken from there
+    max_dots: int = MAX_DOTS  # more demand points than this are a picture
 
     script: ClassVar[str] = "people.js"
     """What draws the people in the page."""

@@ -41,55 +41,29 @@ _MAX_SITES = 20_000  # markers in a page
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Drawn:
-    """People as they lie in tiles.
+    """People as they lie in tiles."""
 
-    Parameters
-    ----------
-    layers
-        The ways to colour them.
-    bounds
-        Where they are.
-    cell_m
-        Metres of the square of each.
-    unplaced
-        People without a place.
-    deepest
-        The deepest zoom.
-    archive
-        The tiles that stand inside.
-    is_whole
-        Whether these are all.
-    """
-
-    layers: tuple[PeopleClasses, ...]
-    bounds: Bounds
-    cell_m: float
-    unplaced: float
-    deepest: int
-    archive: bytes
-    is_whole: bool
+    layers: tuple[PeopleClasses, ...]  # the ways to colour them
+    bounds: Bounds  # where they are
+    cell_m: float  # metres of the square of each
+    unplaced: float  # people without a place
+    deepest: int  # the deepest zoom
+    archive: bytes  # the tiles that stand inside
+    is_whole: bool  # whether these are all
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Opening:
-    """Which sites should open in an area of tiles.
+    """Which sites should open in an area of tiles."""
 
-    Parameters
-    ----------
-    table
-        The sites in opening order, with the columns of ``sites.csv``.
-    cost, covered, bound, gap
-        What they cost, the people covered then, the most that any plan covers, and how far that may be, 0 to 1.
-    cost_unit
-        What a cost is counted in.
-    """
-
-    table: pd.DataFrame
+    table: pd.DataFrame  # the sites in opening order, with the columns of `sites.csv`
+    # cost, covered, bound, gap: what they cost, the people covered then, the most that any plan covers, and how far
+    # that may be, 0 to 1
     cost: float
     covered: float
     bound: float
     gap: float
-    cost_unit: str = ""
+    cost_unit: str = ""  # what a cost is counted in
 
     def lines(self, words: MapWords) -> Lines:
         """Return what a page says of it."""
@@ -161,20 +135,11 @@ class _TiledSheet(MapSheet):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TiledMap:
-    """The map of an area whose people are too many to be held.
+    """The map of an area whose people are too many to be held."""
 
-    Parameters
-    ----------
-    caption
-        Title, date, language, sources.
-    backdrop
-        Districts with their figures.
-    opening
-        Which sites should open, as a plan with its proof or in figures; None where nobody asked.
-    """
-
-    caption: MapCaption
-    backdrop: Backdrop
+    caption: MapCaption  # title, date, language, sources
+    backdrop: Backdrop  # districts with their figures
+    # which sites should open, as a plan with its proof or in figures; None where nobody asked.
     opening: Opening | Proposal | None = None
 
     def write(self, coverage: Coverage, parts: Iterable[Coverage], aside: Path, folder: Path) -> list[str]:

@@ -22,18 +22,13 @@ _AND = {"en": " and ", "zh": "、"}
 class MapWords:
     """What a map says.
 
-    Parameters
-    ----------
-    languages
-        In which languages, the first one first.
-
     Examples
     --------
     >>> MapWords.of("both")("covered"), MapWords.of("both").lines("north")
     ('covered 已覆盖', [('en', 'North is up.'), ('zh-Hans', '上方为北。')])
     """
 
-    languages: tuple[Language, ...] = ("en",)
+    languages: tuple[Language, ...] = ("en",)  # in which languages, the first one first
 
     @classmethod
     def of(cls, choice: str) -> MapWords:

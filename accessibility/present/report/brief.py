@@ -79,30 +79,18 @@ class BriefSection:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Brief:
-    """A brief in one language, to be printed by any means.
-
-    Parameters
-    ----------
-    locale
-        The language.
-    kind, title, when
-        What kind of document it is, its title, and of which day.
-    share, bar
-        The headline's figure, and how sure it is where that was asked for.
-    sheets
-        The sections of each of the two pages.
-    facts
-        Every figure, with names as short as there is room.
-    """
+    """A brief in one language, to be printed by any means."""
 
     locale: Locale
+    # kind, title, when: what kind of document it is, its title, and of which day
     kind: str
     title: str
     when: str
+    # share, bar: the headline's figure, and how sure it is where that was asked for
     share: str
     bar: str
-    sheets: tuple[tuple[BriefSection, ...], ...]
-    facts: Facts
+    sheets: tuple[tuple[BriefSection, ...], ...]  # the sections of each of the two pages
+    facts: Facts  # every figure, with names as short as there is room
 
 
 def tell_briefs(facts: Facts, language: str) -> list[Brief]:

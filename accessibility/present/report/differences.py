@@ -49,21 +49,11 @@ PAIR_COLUMNS = ("scenario", "instead_of", *GAIN_COLUMNS)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Doubts:
-    """How sure the figures of a comparison are, all by the same draws of the inputs.
+    """How sure the figures of a comparison are, all by the same draws of the inputs."""
 
-    Parameters
-    ----------
-    today
-        What is told of today's headline.
-    scenarios
-        How sure the headline of each scenario is.
-    gains
-        What each scenario brings.
-    """
-
-    today: SureFacts
-    scenarios: Sequence[Uncertainty]
-    gains: Sequence[Difference]
+    today: SureFacts  # what is told of today's headline
+    scenarios: Sequence[Uncertainty]  # how sure the headline of each scenario is
+    gains: Sequence[Difference]  # what each scenario brings
 
 
 def scenario_table(baseline: Coverage, pairs: Pairs, doubts: Doubts | None = None) -> pd.DataFrame:

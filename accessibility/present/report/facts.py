@@ -34,85 +34,45 @@ _S_PER_MIN, _M_PER_KM = 60, 1_000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ProposalFacts:
-    """A siting plan and what it brings, measured.
-
-    Parameters
-    ----------
-    plan
-        The plan.
-    table
-        Its sites in opening order, with the columns of ``sites.csv``.
-    covered_after
-        People covered with all of them open, measured anew along the streets.
-    cost_unit
-        What costs are counted in; empty where they are only numbers.
-    """
+    """A siting plan and what it brings, measured."""
 
     plan: SitingPlan
-    table: pd.DataFrame
-    covered_after: float
-    cost_unit: str = ""
+    table: pd.DataFrame  # its sites in opening order, with the columns of `sites.csv`
+    covered_after: float  # people covered with all of them open, measured anew along the streets
+    cost_unit: str = ""  # what costs are counted in; empty where they are only numbers
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ServedFacts:
-    """Who of the covered finds room, where sites have a capacity.
+    """Who of the covered finds room, where sites have a capacity."""
 
-    Parameters
-    ----------
-    table
-        The rows of ``capacity.csv``.
-    served, unserved
-        People covered and served; people covered for whom the site that covers them has no room left.
-    served_after
-        People covered and served with the sites of the proposal open; NaN without one.
-    """
-
-    table: pd.DataFrame
+    table: pd.DataFrame  # the rows of `capacity.csv`
+    # served, unserved: people covered and served; people covered for whom the site that covers them has no room left
     served: float
     unserved: float
+    # people covered and served with the sites of the proposal open; NaN without one.
     served_after: float = float("nan")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OwnWalks:
-    """Who is covered where each group walks by its own walker.
+    """Who is covered where each group walks by its own walker."""
 
-    Parameters
-    ----------
-    table
-        The rows of ``groups.csv``.
-    covered
-        People covered, each by their own walker.
-    speeds
-        Metres a second of each group that has a walker.
-    served
-        Who of the covered finds room; None where no site has a capacity.
-    """
-
-    table: pd.DataFrame
-    covered: float
-    speeds: Mapping[str, float]
-    served: float | None = None
+    table: pd.DataFrame  # the rows of `groups.csv`
+    covered: float  # people covered, each by their own walker
+    speeds: Mapping[str, float]  # metres a second of each group that has a walker
+    served: float | None = None  # who of the covered finds room; None where no site has a capacity.
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Clusters:
-    """The blackspots of a report.
+    """The blackspots of a report."""
 
-    Parameters
-    ----------
-    table
-        A row a blackspot, without its geometry.
-    min_people, link_m
-        What makes one.
-    scattered_people, scattered_clusters, unplaced_people
-        Uncovered people in no blackspot.
-    """
-
-    table: pd.DataFrame
+    table: pd.DataFrame  # a row a blackspot, without its geometry
+    # min_people, link_m: what makes one
     min_people: float
     link_m: float
+    # scattered_people, scattered_clusters, unplaced_people: uncovered people in no blackspot
     scattered_people: float
     scattered_clusters: int
     unplaced_people: float
@@ -120,76 +80,56 @@ class Clusters:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Facts:
-    """Every figure that a report tells. Shares are 0 to 1, of people; tables are those of the CSV files of the run.
+    """Every figure that a report tells. Shares are 0 to 1, of people; tables are those of the CSV files of the run."""
 
-    Parameters
-    ----------
-    study, date, version, sources
-        Whose figures they are, of when, computed by which version, with which data attribution.
-    standard, walker
-        What they were measured with; `slow_m_s` is the speed of old people.
-    totals
-        As the manifest tells them: population, covered, uncovered, covered_share, covered_share_radius, unreached.
-    outside_people, limited_people
-        People covered only from outside the area, NaN where there is no area; people with a limit of their own.
-    districts, settings, groups
-        ``districts.csv``; one row per setting and a total; one row per group.
-    sensitivity
-        One row per case, with `SENSITIVITY_COLUMNS`.
-    times, distances
-        People by walking time and setting; rural people by distance, along the network and in a straight line.
-    clusters
-        The blackspots.
-    proposal, frontier
-        Where there is one: the proposal, and what each budget buys (`FRONTIER_COLUMNS`).
-    ledger, choices
-        A row an open site; people with 0, 1 and 2+ sites within the rule.
-    quality, snap, streets, node_points
-        ``quality.csv``; homes to streets by district; street density; what snapping to junctions would change.
-    sure, held
-        How sure the headline is, and how the proposal holds over draws of the inputs, where that was asked for.
-    service
-        Who of the covered finds room, where sites have a capacity.
-    own
-        Who is covered by walkers of their own, where the study gives some group one.
-    labels
-        What sites without a name are called, by id.
-    parameters, inputs
-        One row per parameter (parameter, value); one row per file (role, file, sha256).
-    """
-
+    # study, date, version, sources: whose figures they are, of when, computed by which version, with which data
+    # attribution
     study: str
     date: str
     version: str
     sources: tuple[str, ...]
+    # standard, walker: what they were measured with; `slow_m_s` is the speed of old people.
     standard: Standard
     walker: Walker
     slow_m_s: float
+    # as the manifest tells them: population, covered, uncovered, covered_share, covered_share_radius, unreached
     totals: Mapping[str, float]
+    # outside_people, limited_people: people covered only from outside the area, NaN where there is no area; people with
+    # a limit of their own
     outside_people: float
     limited_people: float = 0.0
+    # districts, settings, groups: `districts.csv`; one row per setting and a total; one row per group
     districts: pd.DataFrame
     settings: pd.DataFrame
     groups: pd.DataFrame
-    sensitivity: pd.DataFrame
+    sensitivity: pd.DataFrame  # one row per case, with `SENSITIVITY_COLUMNS`
+    # times, distances: people by walking time and setting; rural people by distance, along the network and in a
+    # straight line
     times: pd.DataFrame
     distances: pd.DataFrame
     clusters: Clusters
+    # proposal, frontier: where there is one: the proposal, and what each budget buys (`FRONTIER_COLUMNS`)
     proposal: ProposalFacts | None = None
     frontier: pd.DataFrame = field(default_factory=lambda: tell_frontier(None, 0.0))
+    # ledger, choices: a row an open site; people with 0, 1 and 2+ sites within the rule
     ledger: pd.DataFrame
     choices: Mapping[str, float]
+    # quality, snap, streets, node_points: `quality.csv`; homes to streets by district; street density; what snapping
+    # to junctions would change
     quality: pd.DataFrame
     snap: pd.DataFrame
     streets: StreetFigures
     node_points: float
-    labels: Mapping[str, SiteLabel] = field(default_factory=dict)
+    labels: Mapping[str, SiteLabel] = field(default_factory=dict)  # what sites without a name are called, by id
+    # parameters, inputs: one row per parameter (parameter, value); one row per file (role, file, sha256)
     parameters: pd.DataFrame
     inputs: pd.DataFrame
+    # sure, held: how sure the headline is, and how the proposal holds over draws of the inputs, where that was asked
+    # for
     sure: SureFacts | None = None
     held: HeldFacts | None = None
-    service: ServedFacts | None = None
-    own: OwnWalks | None = None
+    service: ServedFacts | None = None  # who of the covered finds room, where sites have a capacity
+    own: OwnWalks | None = None  # who is covered by walkers of their own, where the study gives some group one
 
     @property
     def population(self) -> float:

@@ -31,18 +31,10 @@ _S_PER_MIN, _HALF = 60, 0.5  # half a person rounds to one
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pictures:
-    """What the pictures are drawn from.
+    """What the pictures are drawn from."""
 
-    Parameters
-    ----------
-    ground
-        What all maps share.
-    after
-        The coverage with the proposal, where there is one.
-    """
-
-    ground: Paper
-    after: Coverage | None = None
+    ground: Paper  # what all maps share
+    after: Coverage | None = None  # the coverage with the proposal, where there is one
 
 
 @dataclass(frozen=True, kw_only=True)

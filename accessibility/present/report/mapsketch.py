@@ -53,31 +53,19 @@ class Pin:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Paper:
-    """What all maps of a report share.
+    """What all maps of a report share."""
 
-    Parameters
-    ----------
-    coverage
-        Today's.
-    places
-        Where people stand, in squares large enough to see.
-    west, north, scale, height
-        Web Mercator metres of the corner, drawing units a metre, and the height in units.
-    districts, streets
-        Paths.
-    names
-        Place and name of each district, where there is room for names.
-    """
-
-    coverage: Coverage
-    places: Places
+    coverage: Coverage  # today's
+    places: Places  # where people stand, in squares large enough to see
+    # west, north, scale, height: web Mercator metres of the corner, drawing units a metre, and the height in units
     west: float
     north: float
     scale: float
     height: float
+    # districts, streets: paths
     districts: str
     streets: str
-    names: tuple[tuple[float, float, str], ...]
+    names: tuple[tuple[float, float, str], ...]  # place and name of each district, where there is room for names
 
     @classmethod
     def of(cls, coverage: Coverage, districts: gpd.GeoDataFrame | None, network: Network | None) -> Paper:

@@ -68,25 +68,14 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class TableView:
-    """A table ready to print.
+    """A table ready to print."""
 
-    Parameters
-    ----------
-    name
-        Of the sheet.
-    headings
-        Of each column: the languages and words, and whether it holds numbers.
-    rows
-        The cells; `total` says whether the last row is a total.
-    left_out
-        Rows that only the workbook holds.
-    """
-
-    name: str
+    name: str  # of the sheet
+    # of each column: the languages and words, and whether it holds numbers
     headings: tuple[tuple[list[tuple[str, str]], bool], ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]  # the cells; `total` says whether the last row is a total.
     total: bool
-    left_out: int
+    left_out: int  # rows that only the workbook holds
 
     @property
     def uncut(self) -> bool:

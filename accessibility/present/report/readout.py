@@ -136,23 +136,12 @@ def sites_html(words: MapWords) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ToldScenario:
-    """A scenario as a report shows it.
+    """A scenario as a report shows it."""
 
-    Parameters
-    ----------
-    name
-        Of the scenario.
-    picture
-        Who gains and who loses, as SVG.
-    figures
-        Markup of `headline_html`, `changes_html`, `steps_html`, `sites_html` and `district_html`.
-    bars
-        How sure it is what the scenario brings, by HTML language; nothing where nobody asked.
-    """
-
-    name: str
-    picture: str
-    figures: Sequence[str]
+    name: str  # of the scenario
+    picture: str  # who gains and who loses, as SVG
+    figures: Sequence[str]  # markup of `headline_html`, `changes_html`, `steps_html`, `sites_html` and `district_html`
+    # how sure it is what the scenario brings, by HTML language; nothing where nobody asked
     bars: Sequence[tuple[str, str]] = ()
 
 

@@ -29,25 +29,14 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class SheetColumn:
-    """One column of a table.
+    """One column of a table."""
 
-    Parameters
-    ----------
-    name
-        The column of the frame; its heading is the wording ``col_<name>``.
-    kind
-        How its cells are written: ``code`` cells have a wording ``<prefix>_<cell>``, ``message`` cells are sentences
-        of findings, ``place`` cells are names of districts, ``sum`` is an exact number.
-    prefix
-        Of the wording of ``code`` cells.
-    setting
-        Whose figures they are, where a study has settings of its own.
-    """
-
-    name: str
+    name: str  # the column of the frame; its heading is the wording `col_<name>`
+    # how its cells are written: `code` cells have a wording `<prefix>_<cell>`, `message` cells are sentences of
+    # findings, `place` cells are names of districts, `sum` is an exact number.
     kind: Kind
-    prefix: str = ""
-    setting: str = ""
+    prefix: str = ""  # of the wording of `code` cells
+    setting: str = ""  # whose figures they are, where a study has settings of its own
 
     @property
     def is_text(self) -> bool:

@@ -27,33 +27,21 @@ _LEAST_POINTS = 0.05
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SureFacts:
-    """How sure a headline is.
+    """How sure a headline is."""
 
-    Parameters
-    ----------
-    interval
-        Where the share truly lies, 95 times of 100.
-    draws, seed
-        Of which draws.
-    bias_points, error_points
-        How far the middle of the draws lies from the headline, and the Monte-Carlo error of that.
-    people
-        People surely in, surely out and unsure.
-    sources, improvements
-        One row per source of error, and one row per improvement of the data.
-    districts
-        Ends of the bar of each district, by name.
-    """
-
-    interval: Interval
+    interval: Interval  # where the share truly lies, 95 times of 100
+    # draws, seed: of which draws
     draws: int
     seed: int
+    # bias_points, error_points: how far the middle of the draws lies from the headline, and the Monte-Carlo error of
+    # that
     bias_points: float
     error_points: float
-    people: Mapping[str, float]
+    people: Mapping[str, float]  # people surely in, surely out and unsure
+    # sources, improvements: one row per source of error, and one row per improvement of the data
     sources: pd.DataFrame
     improvements: pd.DataFrame
-    districts: pd.DataFrame
+    districts: pd.DataFrame  # ends of the bar of each district, by name
 
     def record(self) -> dict[str, Any]:
         """Return what the manifest says about it."""
@@ -73,37 +61,25 @@ class SureFacts:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeldFacts:
-    """How a proposal holds over draws of the inputs, and a plan that is best over them.
+    """How a proposal holds over draws of the inputs, and a plan that is best over them."""
 
-    Parameters
-    ----------
-    aim
-        What the robust plan is best in: its share on average (``mean``), or in the worst tenth of the draws.
-    draws, seed, tenth
-        Of which draws; how many are a tenth.
-    proven
-        In how many draws the best plan is proven to be the best.
-    selected, must_have
-        Sites of the robust plan; those in the best plan of nine draws of ten.
-    objective, bound, status, bound_by, error_points
-        Share of the robust plan in what it is best in, a share that no plan exceeds over these draws, and on what that
-        stands; the Monte-Carlo error of the first.
-    plans, gains, sites
-        One row per plan, per difference and per site.
-    """
-
-    aim: str
+    aim: str  # what the robust plan is best in: its share on average (`mean`), or in the worst tenth of the draws
+    # draws, seed, tenth: of which draws; how many are a tenth
     draws: int
     seed: int
     tenth: int
-    proven: int
+    proven: int  # in how many draws the best plan is proven to be the best
+    # selected, must_have: sites of the robust plan; those in the best plan of nine draws of ten
     selected: tuple[str, ...]
     must_have: tuple[str, ...]
+    # objective, bound, status, bound_by, error_points: share of the robust plan in what it is best in, a share that no
+    # plan exceeds over these draws, and on what that stands; the Monte-Carlo error of the first
     objective: float
     bound: float
     status: str
     bound_by: str
     error_points: float
+    # plans, gains, sites: one row per plan, per difference and per site
     plans: pd.DataFrame
     gains: pd.DataFrame
     sites: pd.DataFrame

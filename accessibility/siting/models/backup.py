@@ -129,24 +129,12 @@ def count_people(problem: Problem, sites: NDArray[np.bool_]) -> tuple[float, flo
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Search:
-    """How a plan is searched.
+    """How a plan is searched."""
 
-    Parameters
-    ----------
-    counts
-        People and columns.
-    worth_of
-        What a person covered counts, and one covered twice, in whole numbers.
-    clock
-        When to stop.
-    first
-        Whether people covered come first, whatever the number of those covered twice.
-    """
-
-    counts: Counts
-    worth_of: Units
-    clock: Clock
-    first: bool
+    counts: Counts  # people and columns
+    worth_of: Units  # what a person covered counts, and one covered twice, in whole numbers
+    clock: Clock  # when to stop
+    first: bool  # whether people covered come first, whatever the number of those covered twice
 
     def worth(self, once: NDArray[np.float64], twice: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the objective, or its change, of so many people covered and covered twice."""

@@ -109,26 +109,15 @@ def solve_p_center(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Center:
-    """What is left to choose.
+    """What is left to choose."""
 
-    Parameters
-    ----------
-    columns
-        ``(m,)`` sites that may open, in the order of ids.
-    room
-        The limits on them.
-    row, site, cost
-        Pairs that are nearer than what counts anyway, sites by their place in `columns`.
-    base
-        ``(n,)`` cost of every demand point to what counts anyway; infinite where nothing does.
-    """
-
-    columns: NDArray[np.intp]
-    room: Room
+    columns: NDArray[np.intp]  # (m,) sites that may open, in the order of ids
+    room: Room  # the limits on them
+    # row, site, cost: pairs that are nearer than what counts anyway, sites by their place in `columns`
     row: NDArray[np.intp]
     site: NDArray[np.intp]
     cost: NDArray[np.float64]
-    base: NDArray[np.float64]
+    base: NDArray[np.float64]  # (n,) cost of every demand point to what counts anyway; infinite where nothing does
 
     @property
     def lowest(self) -> float:

@@ -28,23 +28,12 @@ _FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is asked of the servers about a place, and where the answers are kept.
+    """What is asked of the servers about a place, and where the answers are kept."""
 
-    Parameters
-    ----------
-    place
-        What Nominatim is asked for.
-    margin_m
-        How far beyond its boundary.
-    overpass, nominatim
-        Addresses of the servers; the public ones if None.
-    folder
-        Where answers are kept. To ask again, delete a file.
-    """
-
-    place: str
-    margin_m: float
-    folder: Path
+    place: str  # what Nominatim is asked for
+    margin_m: float  # how far beyond its boundary
+    folder: Path  # where answers are kept. To ask again, delete a file.
+    # overpass, nominatim: addresses of the servers; the public ones if None
     overpass: str | None = None
     nominatim: str | None = None
 

@@ -54,53 +54,30 @@ _ADVICE = 'an extract needs no server: network = { path = "....osm.pbf" }'
 
 @dataclass(frozen=True, kw_only=True)
 class Servers:
-    """Who is asked, and for how long.
+    """Who is asked, and for how long."""
 
-    Parameters
-    ----------
-    overpass, nominatim
-        Addresses of the servers, such as ``https://overpass.example/api``; osmnx's own settings where not given. A
-        server of one's own is not asked for a free slot first.
-    deadline_s
-        Seconds for everything together.
-    """
-
+    # overpass, nominatim: addresses of the servers, such as `https://overpass.example/api`; osmnx's own settings
+    # where not given. A server of one's own is not asked for a free slot first.
     overpass: str | None = None
     nominatim: str | None = None
-    deadline_s: float = 900.0
+    deadline_s: float = 900.0  # seconds for everything together
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fetched:
-    """What the servers know of a place.
+    """What the servers know of a place."""
 
-    Parameters
-    ----------
-    name
-        The place as Nominatim spells it out.
-    boundary
-        One polygon (EPSG:4326) with a column name.
-    streets
-        osmnx's graph of every ``highway`` and ferry within the boundary and the margin: unsimplified, one edge a step
-        of a way, in the way's direction, with the tags that decide who may walk there.
-    banks, outlets
-        Points (EPSG:4326): bank branches; town halls, post offices, social security offices.
-    findings
-        Places that stood twice.
-    country
-        Three letters (ISO 3166) of the country; empty where it was not asked for, or nobody says it.
-    buildings
-        Outlines within the boundary, where they were asked for.
-    """
-
-    name: str
-    boundary: gpd.GeoDataFrame
+    name: str  # the place as Nominatim spells it out
+    boundary: gpd.GeoDataFrame  # one polygon (EPSG:4326) with a column name
+    # osmnx's graph of every `highway` and ferry within the boundary and the margin: unsimplified, one edge a step of
+    # a way, in the way's direction, with the tags that decide who may walk there
     streets: Any
+    # banks, outlets: points (EPSG:4326): bank branches; town halls, post offices, social security offices
     banks: gpd.GeoDataFrame
     outlets: gpd.GeoDataFrame
-    findings: tuple[Finding, ...]
-    country: str = ""
-    buildings: tuple[Feature, ...] = ()
+    findings: tuple[Finding, ...]  # places that stood twice
+    country: str = ""  # three letters (ISO 3166) of the country; empty where it was not asked for, or nobody says it
+    buildings: tuple[Feature, ...] = ()  # outlines within the boundary, where they were asked for
 
 
 def fetch_place(

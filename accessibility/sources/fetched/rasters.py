@@ -40,23 +40,15 @@ _EPOCH_YEARS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Product:
-    """What a publisher says of a raster.
+    """What a publisher says of a raster."""
 
-    Parameters
-    ----------
-    name, version
-        As the publisher writes them.
-    licence, credit
-        On what terms it may be used, and who is to be named.
-    base
-        Where its files are; a mirror has the same files below another address.
-    """
-
+    # name, version: as the publisher writes them
     name: str
     version: str
+    # licence, credit: on what terms it may be used, and who is to be named
     licence: str
     credit: str
-    base: str
+    base: str  # where its files are; a mirror has the same files below another address
 
 
 WORLDPOP = Product(
@@ -87,46 +79,22 @@ GLO_30 = Product(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CutOut:
-    """A window of a published raster.
+    """A window of a published raster."""
 
-    Parameters
-    ----------
-    values
-        ``(rows, columns)``; NaN where there is no value.
-    transform
-        Of its grid, in degrees.
-    product
-        What it is a window of.
-    year
-        Of what the values tell; what Copernicus measured has several.
-    urls
-        The files that it was cut from.
-    """
-
-    values: NDArray[np.float32]
-    transform: Affine
-    product: Product
-    year: str
-    urls: tuple[str, ...]
+    values: NDArray[np.float32]  # (rows, columns); NaN where there is no value.
+    transform: Affine  # of its grid, in degrees
+    product: Product  # what it is a window of
+    year: str  # of what the values tell; what Copernicus measured has several
+    urls: tuple[str, ...]  # the files that it was cut from
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeopleOf:
-    """Whose count of people is asked for.
+    """Whose count of people is asked for."""
 
-    Parameters
-    ----------
-    source
-        One of `PEOPLE_SOURCES`.
-    year
-        Of `YEARS`; GHS-POP has every fifth, and the nearest of them is taken.
-    country
-        Whose file, three letters (ISO 3166); WorldPop alone asks.
-    """
-
-    source: str
-    year: int
-    country: str = ""
+    source: str  # one of `PEOPLE_SOURCES`
+    year: int  # of `YEARS`; GHS-POP has every fifth, and the nearest of them is taken.
+    country: str = ""  # whose file, three letters (ISO 3166); WorldPop alone asks.
 
 
 def fetch_people(wanted: PeopleOf, bounds: Bounds, *, server: str | None, keeper: Keeper) -> CutOut:

@@ -33,18 +33,10 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 @dataclass(frozen=True, kw_only=True)
 class Keeper:
-    """Where blocks are kept, and until when servers are waited for.
+    """Where blocks are kept, and until when servers are waited for."""
 
-    Parameters
-    ----------
-    folder
-        The folder of all files.
-    deadline_s
-        Seconds for everything together, from now on.
-    """
-
-    folder: Path
-    deadline_s: float = 900.0
+    folder: Path  # the folder of all files
+    deadline_s: float = 900.0  # seconds for everything together, from now on
     until: float = field(init=False)
 
     def __post_init__(self) -> None:

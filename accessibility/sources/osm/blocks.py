@@ -45,18 +45,10 @@ _SHARED = ("shared", "private", "lift")
 
 @dataclass(kw_only=True)
 class BlockedStreets(Streets):
-    """Streets whose ways go to the disk, a block of them at a time.
+    """Streets whose ways go to the disk, a block of them at a time."""
 
-    Parameters
-    ----------
-    blocks
-        Where they go.
-    held
-        References that are held before.
-    """
-
-    blocks: Blocks
-    held: int
+    blocks: Blocks  # where they go
+    held: int  # references that are held before
     count: int = 0
     samples: list[NDArray[np.int64]] = field(default_factory=list)
     total: int = 0
@@ -107,34 +99,19 @@ class BlockLayer(StreetLayer):
 
 @dataclass(kw_only=True)
 class BlockedWays:
-    """Walkable ways with their places, in blocks.
+    """Walkable ways with their places, in blocks."""
 
-    Parameters
-    ----------
-    blocks
-        Their arrays, and ``solo``, whether no other block has a node.
-    numbers
-        The blocks that there are, in order.
-    cuts
-        Ids that deal nodes to heaps.
-    folder, held
-        Where heaps may lie, and how many rows are held about.
-    survey
-        What else is known of the extract.
-    noted, outlined
-        What was counted of them, and how many squares only have their outline.
-    unmet, lined
-        ``(u, 2)`` block and row of rings that no other way meets; ids of the nodes of lines across squares.
-    """
-
-    blocks: Blocks
-    numbers: list[int]
-    cuts: NDArray[np.int64]
+    blocks: Blocks  # their arrays, and `solo`, whether no other block has a node
+    numbers: list[int]  # the blocks that there are, in order
+    cuts: NDArray[np.int64]  # ids that deal nodes to heaps
+    # folder, held: where heaps may lie, and how many rows are held about
     folder: Path
     held: int
-    survey: Survey
+    survey: Survey  # what else is known of the extract
+    # noted, outlined: what was counted of them, and how many squares only have their outline
     noted: Noted = field(default_factory=Noted)
     outlined: int = 0
+    # unmet, lined: (u, 2) block and row of rings that no other way meets; ids of the nodes of lines across squares
     unmet: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
     lined: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 

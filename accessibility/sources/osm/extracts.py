@@ -95,21 +95,11 @@ _LAYERS: dict[str, Callable[..., Layer | StreetLayer]] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Extract:
-    """An extract of which everything that is asked for is read in one pass, and kept by content.
-
-    Parameters
-    ----------
-    path
-        The file.
-    cache
-        A folder where layers are kept; without one they are kept in memory.
-    needs
-        Layers that are read together, as soon as one is asked for that is not kept.
-    """
+    """An extract of which everything that is asked for is read in one pass, and kept by content."""
 
     path: Path
-    cache: Path | None = None
-    needs: tuple[Need, ...] = ()
+    cache: Path | None = None  # a folder where layers are kept; without one they are kept in memory
+    needs: tuple[Need, ...] = ()  # layers that are read together, as soon as one is asked for that is not kept
     _held: dict[str, Kept] = field(default_factory=dict, repr=False)
     _digests: dict[tuple[int, int, int], str] = field(default_factory=dict, repr=False)
 

@@ -41,24 +41,12 @@ _RANK = {NODES: 0, DENSE: 0, WAYS: 1, RELATIONS: 2}
 
 @dataclass
 class Look:
-    """How an extract holds its objects.
+    """How an extract holds its objects."""
 
-    Parameters
-    ----------
-    rising
-        Whether nodes come first, then ways, then relations, each by rising id and once.
-    drawn
-        Whether ids are negative: objects that an editor drew and nobody uploaded.
-    past
-        Whether objects may be there that are deleted, or versions of them that are replaced.
-    placed
-        Whether the ways hold the coordinates of their nodes.
-    """
-
-    rising: bool = True
-    drawn: bool = False
-    past: bool = False
-    placed: bool = False
+    rising: bool = True  # whether nodes come first, then ways, then relations, each by rising id and once
+    drawn: bool = False  # whether ids are negative: objects that an editor drew and nobody uploaded
+    past: bool = False  # whether objects may be there that are deleted, or versions of them that are replaced
+    placed: bool = False  # whether the ways hold the coordinates of their nodes
     _last: tuple[int, int] = field(default=(0, 0), repr=False)
 
     @property

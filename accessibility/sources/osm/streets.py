@@ -65,15 +65,9 @@ class Area(NamedTuple):
 
 @dataclass(kw_only=True)
 class Streets:
-    """What one pass over an extract leaves behind: numbers only, whatever its size.
+    """What one pass over an extract leaves behind: numbers only, whatever its size."""
 
-    Parameters
-    ----------
-    foot
-        The foot-access table.
-    """
-
-    foot: FootAccess
+    foot: FootAccess  # the foot-access table
     refs: array[int] = field(default_factory=lambda: array("q"))
     counts: array[int] = field(default_factory=lambda: array("q"))
     kind: array[int] = field(default_factory=lambda: array("B"))
@@ -251,25 +245,14 @@ class Streets:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Survey:
-    """What one pass over an extract says about its streets beside the walkable ways.
+    """What one pass over an extract says about its streets beside the walkable ways."""
 
-    Parameters
-    ----------
-    marked
-        Barriers, gates, crossings and lifts.
-    timed, strange
-        Ids of gates with access rules for certain times, and of nodes whose place is not on Earth.
-    tally
-        Number of ways by the reason why nobody walks there, empty for the walkable.
-    counts
-        Nodes, ways and relations of the file; conditional ways; walkable ways of one node.
-    """
-
-    marked: MarkedNodes
+    marked: MarkedNodes  # barriers, gates, crossings and lifts
+    # timed, strange: ids of gates with access rules for certain times, and of nodes whose place is not on Earth
     timed: NDArray[np.int64]
     strange: NDArray[np.int64]
-    tally: Counter[str]
-    counts: Mapping[str, int]
+    tally: Counter[str]  # number of ways by the reason why nobody walks there, empty for the walkable
+    counts: Mapping[str, int]  # nodes, ways and relations of the file; conditional ways; walkable ways of one node
 
     @classmethod
     def of(cls, streets: Streets, strange: NDArray[np.int64]) -> Survey:
@@ -384,25 +367,16 @@ def _rings(chains: Sequence[Sequence[int]]) -> list[list[int]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Noted:
-    """What is counted of the ways of a network and of their nodes, each once.
+    """What is counted of the ways of a network and of their nodes, each once."""
 
-    Parameters
-    ----------
-    nodes
-        All of them.
-    absent, astray
-        Those that are not in the file, and those whose place is not on Earth.
-    timed, gates
-        Those with rules for certain times, and those that nobody passes.
-    ferries, guessed
-        Ways that are ferries, and those of them without a time.
-    """
-
-    nodes: int = 0
+    nodes: int = 0  # all of them
+    # absent, astray: those that are not in the file, and those whose place is not on Earth
     absent: int = 0
     astray: int = 0
+    # timed, gates: those with rules for certain times, and those that nobody passes
     timed: int = 0
     gates: int = 0
+    # ferries, guessed: ways that are ferries, and those of them without a time
     ferries: int = 0
     guessed: int = 0
 

@@ -30,70 +30,36 @@ _CHUNK = 1_000_000  # rows worked on at once, so that temporary arrays stay smal
 
 @dataclass(frozen=True, kw_only=True)
 class MarkedNodes:
-    """Ids of nodes that matter to who walks past.
+    """Ids of nodes that matter to who walks past."""
 
-    Parameters
-    ----------
-    blocked
-        Nobody passes.
-    keyed
-        Gates that residents pass: they cut ways only where no private way leads to them.
-    signals
-        Crossings where people wait for a green light.
-    lifts
-        Lifts between the ways that meet there.
-    """
-
-    blocked: Sequence[int] = ()
-    keyed: Sequence[int] = ()
-    signals: Sequence[int] = ()
-    lifts: Sequence[int] = ()
+    blocked: Sequence[int] = ()  # nobody passes
+    keyed: Sequence[int] = ()  # gates that residents pass: they cut ways only where no private way leads to them
+    signals: Sequence[int] = ()  # crossings where people wait for a green light
+    lifts: Sequence[int] = ()  # lifts between the ways that meet there
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ways:
-    """Ways as chains of nodes; nodes are told apart by id, never by coordinate.
+    """Ways as chains of nodes; nodes are told apart by id, never by coordinate."""
 
-    Parameters
-    ----------
-    node_ids
-        ``(n,)`` int64 ids, each once.
-    lonlat_e7
-        ``(n, 2)`` int32 longitude and latitude in 1e-7 degrees; `NOWHERE` where the source does not hold the node.
-    refs
-        ``(k,)`` int32 rows of the nodes of all ways, one way after the other.
-    start
-        ``(w + 1,)`` int64, where each way's part of `refs` begins; every way has at least one node.
-    kind
-        ``(w,)`` uint8 rows of `kinds`.
-    oneway
-        ``(w,)`` int8: 0 both ways, 1 along, -1 against.
-    kinds
-        Names of the types of street.
-    private
-        ``(w,)`` whether only residents may walk there; nowhere if not given.
-    off_ground
-        ``(w,)`` whether the way is not at the level of the ground; nowhere if not given.
-    ride_s
-        ``(w,)`` seconds from end to end of the ways of the kind ``ferry``, NaN where unknown; not read elsewhere.
-    tunnel
-        ``(w,)`` whether it is a tunnel of a main road without a sidewalk; nowhere if not given.
-    square
-        ``(w,)`` int32 number of the square that a way is a ring of; `STREET` where it is none, `ACROSS` where people
-        walk across one; all streets if not given.
-    """
-
-    node_ids: NDArray[np.int64]
+    node_ids: NDArray[np.int64]  # (n,) int64 ids, each once
+    # (n, 2) int32 longitude and latitude in 1e-7 degrees; `NOWHERE` where the source does not hold the node.
     lonlat_e7: NDArray[np.int32]
-    refs: NDArray[np.int32]
-    start: NDArray[np.int64]
-    kind: NDArray[np.uint8]
-    oneway: NDArray[np.int8]
-    kinds: tuple[str, ...]
+    refs: NDArray[np.int32]  # (k,) int32 rows of the nodes of all ways, one way after the other
+    start: NDArray[np.int64]  # (w + 1,) int64, where each way's part of `refs` begins; every way has at least one node
+    kind: NDArray[np.uint8]  # (w,) uint8 rows of `kinds`
+    oneway: NDArray[np.int8]  # (w,) int8: 0 both ways, 1 along, -1 against
+    kinds: tuple[str, ...]  # names of the types of street
+    # (w,) whether only residents may walk there; nowhere if not given
     private: NDArray[np.bool_] = None  # type: ignore[assignment]  # filled on construction
+    # (w,) whether the way is not at the level of the ground; nowhere if not given
     off_ground: NDArray[np.bool_] = None  # type: ignore[assignment]
+    # (w,) seconds from end to end of the ways of the kind `ferry`, NaN where unknown; not read elsewhere
     ride_s: NDArray[np.float32] = None  # type: ignore[assignment]
+    # (w,) whether it is a tunnel of a main road without a sidewalk; nowhere if not given
     tunnel: NDArray[np.bool_] = None  # type: ignore[assignment]
+    # (w,) int32 number of the square that a way is a ring of; `STREET` where it is none, `ACROSS` where people walk
+    # across one; all streets if not given.
     square: NDArray[np.int32] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
@@ -282,24 +248,12 @@ def refuse_no_edge(ways: int, edges: int) -> None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Marks:
-    """What nodes of ways are to who walks past.
+    """What nodes of ways are to who walks past."""
 
-    Parameters
-    ----------
-    shared
-        ``(n,)`` whether ways meet there, or one meets itself.
-    blocked
-        ``(n,)`` whether nobody passes.
-    signals
-        ``(n,)`` whether people wait for a green light.
-    lifts
-        ``(n,)`` whether a lift is there that no way stands for.
-    """
-
-    shared: NDArray[np.bool_]
-    blocked: NDArray[np.bool_]
-    signals: NDArray[np.bool_]
-    lifts: NDArray[np.bool_]
+    shared: NDArray[np.bool_]  # (n,) whether ways meet there, or one meets itself
+    blocked: NDArray[np.bool_]  # (n,) whether nobody passes
+    signals: NDArray[np.bool_]  # (n,) whether people wait for a green light
+    lifts: NDArray[np.bool_]  # (n,) whether a lift is there that no way stands for
 
     @classmethod
     def of(cls, ways: Ways, marked: MarkedNodes) -> Marks:
@@ -317,30 +271,17 @@ class Marks:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chains:
-    """Ways cut into edges whose junctions have no number yet.
+    """Ways cut into edges whose junctions have no number yet."""
 
-    Parameters
-    ----------
-    ends
-        ``(m, 2)`` rows of the nodes where each edge begins and ends.
-    way
-        ``(m,)`` row of the way it is part of.
-    length_m
-        ``(m,)`` geodesic metres.
-    ride_s
-        ``(m,)`` seconds of the ride of a ferry, NaN where they are not known.
-    signals, lifts
-        ``(m,)`` crossings and lifts that it passes, half of those at its ends.
-    vertices, shape_start
-        ``(k,)`` places in the references of the ways of all vertices, and ``(m + 1,)`` where each edge's begin.
-    """
-
-    ends: NDArray[np.int32]
-    way: NDArray[np.intp]
-    length_m: NDArray[np.float64]
-    ride_s: NDArray[np.float64]
+    ends: NDArray[np.int32]  # (m, 2) rows of the nodes where each edge begins and ends
+    way: NDArray[np.intp]  # (m,) row of the way it is part of
+    length_m: NDArray[np.float64]  # (m,) geodesic metres
+    ride_s: NDArray[np.float64]  # (m,) seconds of the ride of a ferry, NaN where they are not known
+    # signals, lifts: (m,) crossings and lifts that it passes, half of those at its ends
     signals: NDArray[np.float32]
     lifts: NDArray[np.float64]
+    # vertices, shape_start: (k,) places in the references of the ways of all vertices, and (m + 1,) where each edge's
+    # begin
     vertices: NDArray[np.intp]
     shape_start: NDArray[np.int64]
 

@@ -36,20 +36,13 @@ _SAME_GRID = 1e-6  # of a cell
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Placed:
-    """People of cells at places.
+    """People of cells at places."""
 
-    Parameters
-    ----------
-    ids, lonlat, population
-        ``(n,)``, ``(n, 2)`` WGS 84 degrees and ``(n,)`` people.
-    groups
-        Name to the ``(n,)`` people of that group.
-    """
-
+    # ids, lonlat, population: (n,), (n, 2) WGS 84 degrees and (n,) people
     ids: NDArray[np.object_]
     lonlat: NDArray[np.float64]
     population: NDArray[np.float64]
-    groups: Mapping[str, NDArray[np.float64]]
+    groups: Mapping[str, NDArray[np.float64]]  # name to the (n,) people of that group
 
 
 def place_cells(cells: Cells, groups: Mapping[str, NDArray[np.float64]]) -> Placed:
@@ -75,13 +68,9 @@ class Beyond:
     """People of cells of whom nothing is asked but how many live about where, added up as they are met.
 
     They stand at the middles of quarters of the settlement grid's cells: enough to classify it, or one half a cell off.
-
-    Parameters
-    ----------
-    quarters, people
-        ``(k, 2)`` places of the quarters that hold somebody, in order, and their ``(k,)`` people.
     """
 
+    # quarters, people: (k, 2) places of the quarters that hold somebody, in order, and their (k,) people
     quarters: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
     people: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 

@@ -60,35 +60,20 @@ _COARSE_M = 250.0  # above, a fifteen-minute walk is misjudged for more than one
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cells:
-    """The populated cells of a raster.
+    """The populated cells of a raster."""
 
-    Parameters
-    ----------
-    row, column
-        ``(n,)`` place of the cell in the whole file, from 0.
-    population
-        ``(n,)`` people; 0 only where a group of people has a cell to itself.
-    geotransform
-        Six numbers: x of a corner = c + column·a, y = f + row·e, as (a, b, c, d, e, f).
-    crs
-        The raster's coordinate system.
-    cell_m
-        Side of a cell in the middle of what was read, metres.
-    zero_cells, nodata_cells
-        How many cells hold nobody, and how many hold no value.
-    parts
-        Into how many rows and columns each cell of the file was split; `row`, `column`, `geotransform` and `cell_m`
-        are those of the parts.
-    """
-
+    # row, column: (n,) place of the cell in the whole file, from 0
     row: NDArray[np.int32]
     column: NDArray[np.int32]
-    population: NDArray[np.float64]
-    geotransform: tuple[float, ...]
-    crs: CRS
-    cell_m: float
+    population: NDArray[np.float64]  # (n,) people; 0 only where a group of people has a cell to itself
+    geotransform: tuple[float, ...]  # six numbers: x of a corner = c + column·a, y = f + row·e, as (a, b, c, d, e, f)
+    crs: CRS  # the raster's coordinate system
+    cell_m: float  # side of a cell in the middle of what was read, metres
+    # zero_cells, nodata_cells: how many cells hold nobody, and how many hold no value
     zero_cells: int
     nodata_cells: int
+    # into how many rows and columns each cell of the file was split; `row`, `column`, `geotransform` and `cell_m` are
+    # those of the parts.
     parts: int = 1
 
     def __len__(self) -> int:
@@ -173,34 +158,20 @@ def read_population_raster(
 
 @dataclass(kw_only=True, eq=False)
 class CellSurvey:
-    """What is said of all populated cells of a raster, which are met strip by strip.
+    """What is said of all populated cells of a raster, which are met strip by strip."""
 
-    Parameters
-    ----------
-    name
-        The file's.
-    geotransform, crs
-        As `Cells` have them.
-    unit
-        What its numbers are.
-    window
-        First column and row, width and height of what is read.
-    kind, ceiling
-        The type of the band, and the greatest number it can hold and the one below as people, where it has one.
-    findings
-        What was found in reading the file.
-    count, nodata
-        Populated cells so far, and those without value.
-    """
-
-    name: str
+    name: str  # the file's
+    # geotransform, crs: as `Cells` have them
     geotransform: tuple[float, ...]
     crs: CRS
-    unit: Unit
-    window: tuple[int, int, int, int]
+    unit: Unit  # what its numbers are
+    window: tuple[int, int, int, int]  # first column and row, width and height of what is read
+    # kind, ceiling: the type of the band, and the greatest number it can hold and the one below as people, where it has
+    # one
     kind: np.dtype[Any]
     ceiling: tuple[float, ...]
-    findings: list[Finding]
+    findings: list[Finding]  # what was found in reading the file
+    # count, nodata: populated cells so far, and those without value
     count: int = 0
     nodata: int = 0
     _piled: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))

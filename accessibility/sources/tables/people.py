@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 
 from accessibility.errors import InputError
-from accessibility.geo.arrays import finite_rows
 from accessibility.settlement import SETTING_WORDS
 from accessibility.sources.areas import rows_of_districts
 from accessibility.sources.checks import Finding
@@ -51,49 +49,33 @@ _UNREADABLE_SHARE = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class PeopleSpec(TableSpec):
-    """What a table of people holds, beside what `TableSpec` says of it.
+    """What a table of people holds, beside what `TableSpec` says of it."""
 
-    Parameters
-    ----------
-    column
-        Column of people; where not given, one with a usual name (population, 常住人口, ...).
-    id, setting, district, limit
-        Names of these columns; an id is made from the row's number where there is none. A limit is what is near enough
-        for the people of a row, ``10 min`` or ``3 km``, in place of the rule of their setting.
-    groups
-        Name of a group (60+, say) to its column.
-    """
-
-    column: str | None = None
+    column: str | None = None  # column of people; where not given, one with a usual name (population, 常住人口, ...)
+    # id, setting, district, limit: names of these columns; an id is made from the row's number where there is none. A
+    # limit is what is near enough for the people of a row, `10 min` or `3 km`, in place of the rule of their
+    # setting.
     id: str | None = None
     setting: str | None = None
     district: str | None = None
     limit: str | None = None
-    groups: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)  # name of a group (60+, say) to its column
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeopleRows:
-    """People of a table, a row each.
+    """People of a table, a row each."""
 
-    Parameters
-    ----------
-    ids
-        ``(n,)``.
-    lonlat
-        ``(n, 2)`` degrees; NaN for a row without coordinates.
-    columns
-        ``population``, and whatever else `read_people_table` has columns for, ``(n,)`` each.
-    """
-
-    ids: pd.Index[Any]
-    lonlat: NDArray[np.float64]
+    ids: pd.Index[Any]  # (n,)
+    lonlat: NDArray[np.float64]  # (n, 2) degrees; NaN for a row without coordinates.
+    # (n,) each: `population`; setting, district and limit where they are named; one per group; `label`, what may name
+    # the district, from any column that has such a name; `shape`, in degrees, where rows are polygons
     columns: Mapping[str, NDArray[Any]]
 
 
-def read_people_table(
+def read_people_rows(
     path: str | os.PathLike[str] | HeldTable, spec: PeopleSpec, districts: gpd.GeoDataFrame | None = None
-) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+) -> tuple[PeopleRows, list[Finding]]:
     """Return people at places, and what was found.
 
     Parameters
@@ -109,10 +91,7 @@ def read_people_table(
     Returns
     -------
     people
-        Points in EPSG:4326 indexed by id: population, setting and district where they are named, one column
-        per group, and label: what may name the district, from any column that has such a name. A row without
-        coordinates has an empty point: its people stay in the denominator. Where rows are polygons, shape has them in
-        degrees.
+        A row without coordinates keeps its people, who stay in the denominator.
     findings
         Rows without coordinates and their people; areas too wide for a walk; whatever was set aside.
 
@@ -122,20 +101,6 @@ def read_people_table(
         A column that is not there, people that are blank, negative or no number, ids that stand twice, coordinates
         that are swapped or in another system or mostly unreadable, nobody at all, and whatever `read_table` refuses.
     """
-    read, findings = read_people_rows(path, spec, districts)
-    points: Any = np.full(len(read.ids), None, dtype=object)
-    there = finite_rows(read.lonlat)
-    points[there], points[~there] = shapely.points(read.lonlat[there]), shapely.Point()
-    people = gpd.GeoDataFrame(read.columns, geometry=points, index=read.ids, crs="EPSG:4326")
-    if "setting" in people.columns:
-        people["setting"] = people["setting"].replace(SETTING_WORDS)
-    return people, findings
-
-
-def read_people_rows(
-    path: str | os.PathLike[str] | HeldTable, spec: PeopleSpec, districts: gpd.GeoDataFrame | None = None
-) -> tuple[PeopleRows, list[Finding]]:
-    """Return people at places as `read_people_table` does, as arrays."""
     source = name_of(path)
     check_meanings(spec.columns, source=source)
     table, findings = read_table(path, layer=spec.layer, sheet=spec.sheet, encoding=spec.encoding)
@@ -333,24 +298,14 @@ _SHOWN = 20
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Reconciled:
-    """People whose sums by district are the official totals.
+    """People whose sums by district are the official totals."""
 
-    Parameters
-    ----------
-    factor
-        ``(n,)`` what each demand point is multiplied by, for its groups as for its people; 1 outside all districts.
-    population
-        ``(n,)`` people, multiplied.
-    ratio
-        ``(k,)`` official total over counted people of each district; NaN where nobody was counted.
-    empty
-        Rows of the districts that have an official total and nobody counted.
-    """
-
+    # (n,) what each demand point is multiplied by, for its groups as for its people; 1 outside all districts
     factor: NDArray[np.float64]
-    population: NDArray[np.float64]
+    population: NDArray[np.float64]  # (n,) people, multiplied
+    # (k,) official total over counted people of each district; NaN where nobody was counted.
     ratio: NDArray[np.float64]
-    empty: NDArray[np.intp]
+    empty: NDArray[np.intp]  # rows of the districts that have an official total and nobody counted
 
 
 def read_totals(area: gpd.GeoDataFrame, column: str, source: str) -> pd.Series[Any]:
@@ -420,18 +375,12 @@ def reconcile_people(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scale:
-    """What people are multiplied by for the sums of districts to be the official totals.
+    """What people are multiplied by for the sums of districts to be the official totals."""
 
-    Parameters
-    ----------
-    counted, official
-        ``(k,)`` people of each district as they were counted and as they should be.
-    ratio, empty
-        As `Reconciled` has them.
-    """
-
+    # counted, official: (k,) people of each district as they were counted and as they should be
     counted: NDArray[np.float64]
     official: NDArray[np.float64]
+    # ratio, empty: as `Reconciled` has them
     ratio: NDArray[np.float64]
     empty: NDArray[np.intp]
 

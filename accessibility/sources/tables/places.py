@@ -99,22 +99,14 @@ _BRANCH = "1601"  # Amap's type codes: 160100 bank, 160105 ICBC and so on; 1603.
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceSpec(TableSpec):
-    """What a table of places holds, beside what `TableSpec` says of it.
+    """What a table of places holds, beside what `TableSpec` says of it."""
 
-    Parameters
-    ----------
-    role
-        ``outlets``, ``banks`` or ``candidates``.
-    counts_if
-        Meaning or column name to the value, or values, of which a site that counts has one; in a cell, several values
-        are parted by ``;``, ``,`` or ``、``. A ``*`` stands for any text: ``{"hours": "*周六*"}``.
-        ``{"status": "open"}`` is any status that does not mean closed.
-    cost
-        Kind (``bank``, ``new``, ``outlet``) to the cost of opening where the table has none.
-    """
-
-    role: Role
+    role: Role  # `outlets`, `banks` or `candidates`
+    # meaning or column name to the value, or values, of which a site that counts has one; in a cell, several values are
+    # parted by `;`, `,` or `、`. A `*` stands for any text: `{"hours": "*周六*"}`. `{"status": "open"}` is any
+    # status that does not mean closed.
     counts_if: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    # kind (`bank`, `new`, `outlet`) to the cost of opening where the table has none
     cost: Mapping[str, float] = field(default_factory=lambda: dict(_COSTS))
 
 

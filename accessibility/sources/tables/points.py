@@ -49,21 +49,15 @@ _ZONE_M = 1_000_000  # an easting of 8 digits begins with the number of its zone
 
 @dataclass(frozen=True, kw_only=True)
 class TableSpec:
-    """What decides where the rows of a table are.
+    """What decides where the rows of a table are."""
 
-    Parameters
-    ----------
-    coordinates
-        ``WGS84``, ``GCJ-02``, ``BD-09`` or ``EPSG:n``; where not given, what the file declares, else WGS84.
-    columns
-        Meaning (a key of `accessibility.sources.tables.columns.ALIASES`, such as ``lon`` or ``coordinates``) to column
-        name, where the names are unusual.
-    layer, sheet, encoding
-        Layer of a GeoPackage, sheet of a workbook, encoding of a text table, where they are not the first or the usual.
-    """
-
+    # `WGS84`, `GCJ-02`, `BD-09` or `EPSG:n`; where not given, what the file declares, else WGS84
     coordinates: str | None = None
+    # meaning (a key of `accessibility.sources.tables.columns.ALIASES`, such as `lon` or `coordinates`) to column
+    # name, where the names are unusual
     columns: Mapping[str, str] = field(default_factory=dict)
+    # layer, sheet, encoding: layer of a GeoPackage, sheet of a workbook, encoding of a text table, where they are not
+    # the first or the usual
     layer: str | None = None
     sheet: str | None = None
     encoding: str | None = None
@@ -71,27 +65,13 @@ class TableSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Located:
-    """A table's places.
+    """A table's places."""
 
-    Parameters
-    ----------
-    lonlat
-        ``(n, 2)`` WGS 84 degrees, NaN where a row has none.
-    unreadable
-        ``(n,)`` rows whose coordinates are neither numbers nor blank.
-    texts
-        ``(n,)`` the coordinates as they stand, texts or complex numbers x + iy, by row number.
-    given
-        ``(n, 2)`` the coordinates as numbers, in degrees or metres of the table's own system.
-    findings
-        What was found on the way.
-    """
-
-    lonlat: NDArray[np.float64]
-    unreadable: NDArray[np.bool_]
-    texts: pd.Series[Any]
-    given: NDArray[np.float64]
-    findings: list[Finding] = field(default_factory=list)
+    lonlat: NDArray[np.float64]  # (n, 2) WGS 84 degrees, NaN where a row has none
+    unreadable: NDArray[np.bool_]  # (n,) rows whose coordinates are neither numbers nor blank
+    texts: pd.Series[Any]  # (n,) the coordinates as they stand, texts or complex numbers x + iy, by row number
+    given: NDArray[np.float64]  # (n, 2) the coordinates as numbers, in degrees or metres of the table's own system
+    findings: list[Finding] = field(default_factory=list)  # what was found on the way
 
     @property
     def missing(self) -> NDArray[np.bool_]:

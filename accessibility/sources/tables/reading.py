@@ -196,18 +196,10 @@ def _header(cells: Sequence[str], findings: list[Finding], source: str) -> list[
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeldTable:
-    """A table in memory, read wherever a file of a table is.
+    """A table in memory, read wherever a file of a table is."""
 
-    Parameters
-    ----------
-    name
-        What messages call it.
-    table
-        One row per place: a `GeoDataFrame`, or a `DataFrame` with columns of coordinates; text cells.
-    """
-
-    name: str
-    table: pd.DataFrame
+    name: str  # what messages call it
+    table: pd.DataFrame  # one row per place: a `GeoDataFrame`, or a `DataFrame` with columns of coordinates; text cells
     suffix: str = ""
 
 

@@ -139,20 +139,12 @@ def is_machine(text: str) -> bool:
 
 @dataclass(kw_only=True)
 class SaidGone:
-    """Rows of which some cell says that the place is not there: what it is, and where it stands.
+    """Rows of which some cell says that the place is not there: what it is, and where it stands."""
 
-    Parameters
-    ----------
-    surely
-        ``(n,)`` by the name, the opening hours, a remark of nothing else, or a tag of OpenStreetMap.
-    maybe
-        ``(n,)`` by any other column: it may speak of something else.
-    cells
-        The first cell of each such row, by the number of the row: its column and its text.
-    """
-
+    # (n,) by the name, the opening hours, a remark of nothing else, or a tag of OpenStreetMap
     surely: NDArray[np.bool_]
-    maybe: NDArray[np.bool_]
+    maybe: NDArray[np.bool_]  # (n,) by any other column: it may speak of something else
+    # the first cell of each such row, by the number of the row: its column and its text
     cells: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     def shown(self, rows: NDArray[np.bool_], labels: pd.Index[Any]) -> tuple[str, str]:

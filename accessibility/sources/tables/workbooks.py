@@ -31,20 +31,12 @@ _ABORTED = "it asks for more memory than a table needs, or is damaged"
 
 @dataclass(kw_only=True)
 class WorkbookSheet:
-    """The cells of a sheet.
+    """The cells of a sheet."""
 
-    Parameters
-    ----------
-    rows
-        Texts, row by row from the first.
-    spanned
-        Cells, by row and column from 0, that show nothing of their own: a merged cell above reaches over them.
-    uncomputed
-        Cells that hold a formula without a stored value, or with an error.
-    """
-
-    rows: list[list[str]]
+    rows: list[list[str]]  # texts, row by row from the first
+    # cells, by row and column from 0, that show nothing of their own: a merged cell above reaches over them
     spanned: set[Cell] = field(default_factory=set)
+    # cells that hold a formula without a stored value, or with an error
     uncomputed: set[Cell] = field(default_factory=set)
 
 

@@ -32,14 +32,9 @@ IMPASSABLE = np.uint32(0x7FFF_FFFF)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Impedance:
-    """Integer cost of every edge, along it (first node to second) and against it.
+    """Integer cost of every edge, along it (first node to second) and against it."""
 
-    Parameters
-    ----------
-    along, against
-        ``(m,)`` uint32, walking milliseconds or centimetres; `IMPASSABLE` where nobody may walk that way.
-    """
-
+    # along, against: (m,) uint32, walking milliseconds or centimetres; `IMPASSABLE` where nobody may walk that way.
     along: NDArray[np.uint32]
     against: NDArray[np.uint32]
 
@@ -62,29 +57,20 @@ _IDLE = np.int64(-1)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hierarchy:
-    """Eliminated junctions in their order, then the core.
+    """Eliminated junctions in their order, then the core."""
 
-    Parameters
-    ----------
-    place
-        ``(n,)`` uint32 position of each node: eliminated ones first, in order, then the core along the Hilbert curve.
-    neighbour
-        ``(e, 3)`` uint32 positions of the neighbours that an eliminated node had; its own where it had fewer.
-    up, down
-        ``(e, 3)`` uint32 costs of the arcs from the node to that neighbour, and from it to the node, in the direction
-        of the search; impassable where there is none. One array where both directions cost the same everywhere.
-    start, arcs
-        The core: ``(c + 1,)`` uint32 and ``(a,)`` uint64 ``cost << 32 | node``, nodes counted from the core's first.
-    typical_arc, longest_arc
-        Mean and greatest cost of the core's arcs.
-    """
-
+    # (n,) uint32 position of each node: eliminated ones first, in order, then the core along the Hilbert curve
     place: NDArray[np.uint32]
+    # (e, 3) uint32 positions of the neighbours that an eliminated node had; its own where it had fewer
     neighbour: NDArray[np.uint32]
+    # up, down: (e, 3) uint32 costs of the arcs from the node to that neighbour, and from it to the node, in the
+    # direction of the search; impassable where there is none. One array where both directions cost the same everywhere.
     up: NDArray[np.uint32]
     down: NDArray[np.uint32]
+    # start, arcs: the core: (c + 1,) uint32 and (a,) uint64 `cost << 32 | node`, nodes counted from the core's first.
     start: NDArray[np.uint32]
     arcs: NDArray[np.uint64]
+    # typical_arc, longest_arc: mean and greatest cost of the core's arcs
     typical_arc: int
     longest_arc: int
 
@@ -153,24 +139,13 @@ def _taken_out(pool: _Pool) -> tuple[NDArray[np.uint32], ...]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Ladder:
-    """Every node eliminated: all arcs lead to nodes that went later.
+    """Every node eliminated: all arcs lead to nodes that went later."""
 
-    Parameters
-    ----------
-    place
-        ``(n,)`` uint32 place of each node in the order in which they went.
-    start
-        ``(n + 1,)`` int64 where the arcs of each place begin.
-    to
-        ``(a,)`` uint32 place that an arc leads to, a later one.
-    up, down
-        ``(a,)`` uint32 cost of the arc, and of the way back along it, in the direction of the search; impassable where
-        there is none.
-    """
-
-    place: NDArray[np.uint32]
-    start: NDArray[np.int64]
-    to: NDArray[np.uint32]
+    place: NDArray[np.uint32]  # (n,) uint32 place of each node in the order in which they went
+    start: NDArray[np.int64]  # (n + 1,) int64 where the arcs of each place begin
+    to: NDArray[np.uint32]  # (a,) uint32 place that an arc leads to, a later one
+    # up, down: (a,) uint32 cost of the arc, and of the way back along it, in the direction of the search; impassable
+    # where there is none
     up: NDArray[np.uint32]
     down: NDArray[np.uint32]
 

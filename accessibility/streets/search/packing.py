@@ -54,32 +54,15 @@ class Layout(Protocol):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Graph:
-    """A network under one impedance, reversed and packed for the kernels.
+    """A network under one impedance, reversed and packed for the kernels."""
 
-    Parameters
-    ----------
-    edges
-        ``(m, 2)`` node rows of the network.
-    private
-        ``(m,)`` whether only residents may walk an edge.
-    impedance
-        The costs of the edges.
-    hierarchy
-        Eliminated junctions and the core of the streets.
-    inside
-        ``(i,)`` node rows that private edges touch, in ascending order.
-    compounds
-        The hierarchy of the private edges alone, its nodes the rows of `inside`.
-    ends
-        ``(m, 2)`` uint32 which label each end of an edge has, as a person sees it: inside, where the edge is private.
-    """
-
-    edges: NDArray[np.int32]
-    private: NDArray[np.bool_]
-    impedance: Impedance
-    hierarchy: Hierarchy
-    inside: NDArray[np.int32]
-    compounds: Hierarchy
+    edges: NDArray[np.int32]  # (m, 2) node rows of the network
+    private: NDArray[np.bool_]  # (m,) whether only residents may walk an edge
+    impedance: Impedance  # the costs of the edges
+    hierarchy: Hierarchy  # eliminated junctions and the core of the streets
+    inside: NDArray[np.int32]  # (i,) node rows that private edges touch, in ascending order
+    compounds: Hierarchy  # the hierarchy of the private edges alone, its nodes the rows of `inside`
+    # (m, 2) uint32 which label each end of an edge has, as a person sees it: inside, where the edge is private
     ends: NDArray[np.uint32]
 
 
@@ -89,27 +72,17 @@ class Arcs:
 
     The nodes are the junctions of the streets along the Hilbert curve, then those that private edges touch, once more:
     whoever is inside a compound walks out at no cost, and nobody walks in.
-
-    Parameters
-    ----------
-    impedance
-        ``(m,)`` costs of the edges, walked along and against.
-    street
-        ``(m, 2)`` uint32 node at each end of an edge, as a site sees it.
-    home
-        ``(m, 2)`` uint32 node at each end of an edge, as a person sees it: inside, where the edge is private.
-    start, arcs
-        ``(k + 1,)`` uint32 and ``(a,)`` uint64 ``cost << 32 | node``, the arcs by which a search leaves each node; or,
-        of arcs turned round, the arcs by which it arrives.
-    typical_arc, longest_arc
-        Mean and greatest cost of an arc.
     """
 
-    impedance: Impedance
-    street: NDArray[np.uint32]
+    impedance: Impedance  # (m,) costs of the edges, walked along and against
+    street: NDArray[np.uint32]  # (m, 2) uint32 node at each end of an edge, as a site sees it
+    # (m, 2) uint32 node at each end of an edge, as a person sees it: inside, where the edge is private
     home: NDArray[np.uint32]
+    # start, arcs: (k + 1,) uint32 and (a,) uint64 `cost << 32 | node`, the arcs by which a search leaves each node;
+    # or, of arcs turned round, the arcs by which it arrives
     start: NDArray[np.uint32]
     arcs: NDArray[np.uint64]
+    # typical_arc, longest_arc: mean and greatest cost of an arc
     typical_arc: int
     longest_arc: int
 
@@ -187,24 +160,12 @@ def hilbert_keys(xy: NDArray[np.float64], low: NDArray[np.float64], high: NDArra
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ArcOrder:
-    """The arcs of the streets by the junction that a search leaves them from, before they cost anything.
+    """The arcs of the streets by the junction that a search leaves them from, before they cost anything."""
 
-    Parameters
-    ----------
-    rank
-        ``(n,)`` place of each junction.
-    start
-        ``(n + 1,)`` uint32 where the arcs of each place begin.
-    ends
-        ``(m, 2)`` uint32 place of each end of an edge.
-    streets
-        ``(m,)`` which edges have arcs.
-    """
-
-    rank: NDArray[np.uint32]
-    start: NDArray[np.uint32]
-    ends: NDArray[np.uint32]
-    streets: NDArray[np.bool_]
+    rank: NDArray[np.uint32]  # (n,) place of each junction
+    start: NDArray[np.uint32]  # (n + 1,) uint32 where the arcs of each place begin
+    ends: NDArray[np.uint32]  # (m, 2) uint32 place of each end of an edge
+    streets: NDArray[np.bool_]  # (m,) which edges have arcs
 
     def priced(self, impedance: Impedance) -> Hierarchy:
         """Return the streets at these costs, every junction in the core; an arc that nobody may walk leads nowhere."""

@@ -42,37 +42,21 @@ class SegmentGrid:
 
     A segment is a word: its first vertex, and in the highest bit whether its line comes after others where both are
     equally near. So of two words the lower one goes first: vertices ascend as their lines do.
-
-    Parameters
-    ----------
-    xy
-        ``(v, 2)`` vertices of all lines, metres.
-    first
-        ``(m + 1,)`` the first vertex of every line, ascending, and the end.
-    line
-        The line of every 64th vertex.
-    corner, cell_m
-        Lower left corner of the grid, and the side of a cell.
-    shape
-        Columns and rows.
-    begin, which
-        ``(cells + 1,)`` where the segments of each cell begin, row by row; words.
-    empty
-        ``(cells,)`` how many cells around each, corners in, have no segment: 0 where it has some itself, 255 at most.
-    blocks
-        ``(b, 2)`` column and row of the first cell of each block with segments.
     """
 
-    xy: NDArray[np.float64]
-    first: NDArray[np.int64]
-    line: NDArray[np.int32]
+    xy: NDArray[np.float64]  # (v, 2) vertices of all lines, metres
+    first: NDArray[np.int64]  # (m + 1,) the first vertex of every line, ascending, and the end
+    line: NDArray[np.int32]  # the line of every 64th vertex
+    # corner, cell_m: lower left corner of the grid, and the side of a cell
     corner: NDArray[np.float64]
     cell_m: float
-    shape: tuple[int, int]
+    shape: tuple[int, int]  # columns and rows
+    # begin, which: (cells + 1,) where the segments of each cell begin, row by row; words
     begin: NDArray[np.int32]
     which: NDArray[np.uint32]
+    # (cells,) how many cells around each, corners in, have no segment: 0 where it has some itself, 255 at most
     empty: NDArray[np.uint8]
-    blocks: NDArray[np.int64]
+    blocks: NDArray[np.int64]  # (b, 2) column and row of the first cell of each block with segments
 
     @classmethod
     def of(

@@ -73,17 +73,10 @@ class _Links:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Wiring:
-    """A network's graph before it costs anything.
+    """A network's graph before it costs anything."""
 
-    Parameters
-    ----------
-    graph
-        With every way open.
-    streets, compounds
-        The links of its two hierarchies.
-    """
-
-    graph: Graph
+    graph: Graph  # with every way open
+    # streets, compounds: the links of its two hierarchies
     streets: _Links
     compounds: _Links
 

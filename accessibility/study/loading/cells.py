@@ -41,46 +41,28 @@ _CUT = 0.999  # of a cell: a border along its edge does not cut it
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Around:
-    """People of a raster beyond the box of the study, who decide what is a town and are counted nowhere.
+    """People of a raster beyond the box of the study, who decide what is a town and are counted nowhere."""
 
-    Parameters
-    ----------
-    lonlat, population
-        ``(k, 2)`` degrees and ``(k,)`` people.
-    border
-        People of the cells that the border of the area cuts: of those whose middle lies outside, and inside.
-    """
-
+    # lonlat, population: (k, 2) degrees and (k,) people
     lonlat: NDArray[np.float64]
     population: NDArray[np.float64]
+    # people of the cells that the border of the area cuts: of those whose middle lies outside, and inside
     border: tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class People:
-    """People as read, inside the area and around it.
+    """People as read, inside the area and around it."""
 
-    Parameters
-    ----------
-    ids, lonlat, population
-        ``(n,)``, ``(n, 2)`` degrees and ``(n,)`` people.
-    columns
-        ``setting``, ``district``, ``label`` (what may name the district) and groups, ``(n,)`` each, where the input has
-        them.
-    groups
-        Names of the groups.
-    around
-        People of a raster around the area, for the settlement.
-    shapes
-        Their polygons (EPSG:4326) by id, where each stands at one point; None where people are no polygons.
-    """
-
+    # ids, lonlat, population: (n,), (n, 2) degrees and (n,) people
     ids: NDArray[np.object_]
     lonlat: NDArray[np.float64]
     population: NDArray[np.float64]
+    # `setting`, `district`, `label` (what may name the district) and groups, (n,) each, where the input has them
     columns: Mapping[str, NDArray[Any]]
-    groups: tuple[str, ...] = ()
-    around: Around | None = None
+    groups: tuple[str, ...] = ()  # names of the groups
+    around: Around | None = None  # people of a raster around the area, for the settlement
+    # their polygons (EPSG:4326) by id, where each stands at one point; None where people are no polygons.
     shapes: gpd.GeoSeries | None = None
 
 

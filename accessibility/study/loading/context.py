@@ -35,30 +35,16 @@ _RASTERS = (".tif", ".tiff", ".vrt", ".img", ".asc")
 
 @dataclass(frozen=True, kw_only=True)
 class Loading:
-    """Where a study's inputs are read from.
+    """Where a study's inputs are read from."""
 
-    Parameters
-    ----------
-    settings
-        The checked ``study.toml``.
-    folder
-        What its relative paths are relative to.
-    cache
-        Folder for what was read of extracts, and parsed networks.
-    held
-        Tables in memory, by the name that stands in the settings as their path.
-    network
-        Streets in memory; None where they are read.
-    scratch
-        An empty folder where streets of any size are put by place, see `accessibility.sources.placed`; None where they
-        fit into memory. Nothing is read then that only maps and searches of all streets need.
-    """
-
-    settings: StudyFile
-    folder: Path
-    cache: Path
+    settings: StudyFile  # the checked `study.toml`
+    folder: Path  # what its relative paths are relative to
+    cache: Path  # folder for what was read of extracts, and parsed networks
+    # tables in memory, by the name that stands in the settings as their path
     held: Mapping[str, HeldTable] = field(default_factory=dict)
-    network: Network | None = None
+    network: Network | None = None  # streets in memory; None where they are read.
+    # an empty folder where streets of any size are put by place, see `accessibility.sources.placed`; None where they
+    # fit into memory. Nothing is read then that only maps and searches of all streets need.
     scratch: Path | None = None
     _extracts: dict[Path, Extract] = field(default_factory=dict, repr=False)
 

@@ -38,31 +38,21 @@ _Table = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """What columns of values in memory are called.
+    """What columns of values in memory are called."""
 
-    Parameters
-    ----------
-    population
-        Column of the people; one with a usual name where it is None.
-    district, totals
-        Columns of the districts' names, and of their official people; None where nobody speaks of these.
-    limit
-        Column of what is near enough for each in place of the rule of their setting; None without.
-    groups
-        Columns of people who are told apart, or the name of each group to its column; None for the groups of a
-        `Demand`, and the columns of a frame that an age names.
-    rule
-        Called with the frame of people; returns the setting of each row. None where another thing says it.
-    capacity
-        Column of sites in memory: people that each has room for; None where its usual name, or a table, says it.
-    """
-
-    population: str | None = None
+    population: str | None = None  # column of the people; one with a usual name where it is None
+    # district, totals: columns of the districts' names, and of their official people; None where nobody speaks of
+    # these.
     district: str = "name"
     totals: str | None = None
+    # column of what is near enough for each in place of the rule of their setting; None without.
     limit: str | None = None
+    # columns of people who are told apart, or the name of each group to its column; None for the groups of a `Demand`,
+    # and the columns of a frame that an age names.
     groups: Sequence[str] | Mapping[str, str] | None = None
+    # called with the frame of people; returns the setting of each row. None where another thing says it.
     rule: Callable[[Any], Any] | None = None
+    # column of sites in memory: people that each has room for; None where its usual name, or a table, says it.
     capacity: str | None = None
 
     def groups_of(self, people: object) -> dict[str, str]:
@@ -79,21 +69,12 @@ class Columns:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Held:
-    """The inputs of a study: what a ``study.toml`` would say of each, and the tables that no file holds.
+    """The inputs of a study: what a ``study.toml`` would say of each, and the tables that no file holds."""
 
-    Parameters
-    ----------
-    inputs
-        The tables of ``[inputs]`` by key; the path of what is in memory is a name among `tables`.
-    tables
-        The tables in memory.
-    network
-        Streets in memory; None where they are read.
-    """
-
+    # the tables of `[inputs]` by key; the path of what is in memory is a name among `tables`
     inputs: dict[str, _Table]
-    tables: dict[str, HeldTable]
-    network: Network | None
+    tables: dict[str, HeldTable]  # the tables in memory
+    network: Network | None  # streets in memory; None where they are read.
 
 
 def hold_inputs(
@@ -235,42 +216,27 @@ def _districts(held: Held, districts: object, columns: Columns) -> _Table:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyTerms:
-    """What a study of values says beside its inputs.
+    """What a study of values says beside its inputs."""
 
-    Parameters
-    ----------
-    name, attribution, map_approval, basemap
-        Of the study, its data attribution, the number under which its map may be published, and whose tiles it loads.
-    settings
-        ``degurba``, the column of people or districts that names them, the setting of everybody, or a table as
-        ``[settlement] from`` has it, whose polygons may be a frame; where it is None the column ``setting``, or else
-        the Degree of Urbanisation.
-    coordinates
-        Of tables without geometry.
-    split_cells
-        Metres of the parts that share the people of wide polygons, or ``buildings``; None where they stand at one
-        point.
-    reconcile
-        Whether people are multiplied to the districts' official totals.
-    elevation
-        The file of heights; None on the flat.
-    standard, walker
-        What near enough means, and how people walk; the latter also a table as ``[walking]`` has it.
-    siting, uncertainty
-        Tables as ``[siting]`` and ``[uncertainty]`` have them; the former also conditions alone.
-    """
-
+    # name, attribution, map_approval, basemap: of the study, its data attribution, the number under which its map may
+    # be published, and whose tiles it loads
     name: str
     attribution: str | None
     map_approval: str
     basemap: str | None
+    # `degurba`, the column of people or districts that names them, the setting of everybody, or a table as
+    # `[settlement] from` has it, whose polygons may be a frame; where it is None the column `setting`, or else the
+    # Degree of Urbanisation
     settings: str | Mapping[str, Any] | None
-    coordinates: str | None
+    coordinates: str | None  # of tables without geometry
+    # metres of the parts that share the people of wide polygons, or `buildings`; None where they stand at one point.
     split_cells: float | str | None
-    reconcile: bool
-    elevation: str | os.PathLike[str] | None
+    reconcile: bool  # whether people are multiplied to the districts' official totals
+    elevation: str | os.PathLike[str] | None  # the file of heights; None on the flat.
+    # standard, walker: what near enough means, and how people walk; the latter also a table as `[walking]` has it
     standard: Standard
     walker: Walker | Mapping[str, Any]
+    # siting, uncertainty: tables as `[siting]` and `[uncertainty]` have them; the former also conditions alone
     siting: Conditions | Mapping[str, Any]
     uncertainty: Mapping[str, Any]
 

@@ -43,34 +43,21 @@ Block = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WindowedDemand:
-    """The people inside an area as they lie on the disk, in blocks that follow each other.
+    """The people inside an area as they lie on the disk, in blocks that follow each other."""
 
-    Parameters
-    ----------
-    blocks, numbers
-        ``row`` and ``column`` of each cell, ``population``, ``groups``, ``xy``, ``district`` and ``setting``, and the
-        numbers of the blocks. Row -1 is that of a district's own point.
-    count
-        Demand points.
-    groups, settings
-        As a `Demand` names them.
-    split
-        Into how many rows and columns the cells of the file were split.
-    setting_names, district_names
-        Of the numbers of settings and districts.
-    crs
-        The coordinate system of ``xy``.
-    """
-
+    # blocks, numbers: `row` and `column` of each cell, `population`, `groups`, `xy`, `district` and
+    # `setting`, and the numbers of the blocks. Row -1 is that of a district's own point.
     blocks: Blocks
     numbers: tuple[int, ...]
     count: int
+    # groups, settings: as a `Demand` names them
     groups: tuple[str, ...]
     settings: tuple[str, ...]
-    split: int
+    split: int  # into how many rows and columns the cells of the file were split
+    # setting_names, district_names: of the numbers of settings and districts
     setting_names: NDArray[np.str_]
     district_names: NDArray[np.object_]
-    crs: CRS
+    crs: CRS  # the coordinate system of `xy`
 
     def __len__(self) -> int:
         """Return the number of demand points."""

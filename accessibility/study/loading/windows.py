@@ -86,46 +86,23 @@ class _Dealt:
 
 @dataclass(kw_only=True, eq=False)
 class WindowedPeople:
-    """People of a raster as they lie on the disk, in blocks of cells that follow each other.
+    """People of a raster as they lie on the disk, in blocks of cells that follow each other."""
 
-    Parameters
-    ----------
-    blocks
-        ``row`` and ``column`` of each cell, ``population``, ``groups``, ``lonlat``, its ``district`` and the ``km``
-        cell of the settlement's grid.
-    groups
-        Names of the groups.
-    split
-        Into how many rows and columns the cells of the file were split.
-    area
-        The districts.
-    around
-        People around them, for the settlement.
-    numbers
-        Of the blocks.
-    counted
-        ``(k,)`` people of each district.
-    lives
-        Whether anybody lives inside.
-    left
-        Who lives in no district, those around among them.
-    in_none
-        How many rows and people have no place, and so no district, and count.
-    """
-
+    # `row` and `column` of each cell, `population`, `groups`, `lonlat`, its `district` and the `km` cell
+    # of the settlement's grid
     blocks: Blocks
-    groups: tuple[str, ...]
-    split: int
+    groups: tuple[str, ...]  # names of the groups
+    split: int  # into how many rows and columns the cells of the file were split
     area: gpd.GeoDataFrame | None
-    around: Around | None
-    numbers: list[int] = field(default_factory=list)
-    counted: NDArray[np.float64]
-    lives: bool = False
+    around: Around | None  # people around them, for the settlement
+    numbers: list[int] = field(default_factory=list)  # of the blocks
+    counted: NDArray[np.float64]  # (k,) people of each district
+    lives: bool = False  # whether anybody lives inside
     _low: NDArray[np.float64] = field(default_factory=lambda: np.full(2, np.inf))
     _high: NDArray[np.float64] = field(default_factory=lambda: np.full(2, -np.inf))
     _cells: list[NDArray[np.intp]] = field(default_factory=list)
-    left: LeftOut | None = None
-    in_none: tuple[int, float] = (0, 0.0)
+    left: LeftOut | None = None  # who lives in no district, those around among them
+    in_none: tuple[int, float] = (0, 0.0)  # how many rows and people have no place, and so no district, and count
 
     @property
     def lonlat(self) -> NDArray[np.float64]:
