@@ -38,7 +38,7 @@ from accessibility.present.report.readout import write_scenario_report
 from accessibility.present.report.sentences import say_service
 from accessibility.present.report.sureness import tell_bars, tell_sureness
 from accessibility.quality.suspicions import doubts_of_scenario
-from accessibility.sources.stamps import stamp_files
+from accessibility.sources.cache import stamp_files
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.beside import tell_trial
 from accessibility.study.scenariofile import read_scenarios

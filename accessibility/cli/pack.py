@@ -39,7 +39,7 @@ from accessibility.present.report.sentences import say_capacity, say_own_walks, 
 from accessibility.present.report.sureness import tell_bars, with_certainty
 from accessibility.present.report.workbook import write_workbook
 from accessibility.present.schema import RunParts, data_dictionary
-from accessibility.sources.stamps import stamp_files
+from accessibility.sources.cache import stamp_files
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.county import sample_file
 from accessibility.study.holding import hold_plans, refuse_unheld_question
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.present.report.facts import Facts
     from accessibility.quality import Quality
-    from accessibility.sources.stamps import Stamps
+    from accessibility.sources.cache import Stamps
     from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase
     from accessibility.study.study import Study

@@ -27,15 +27,14 @@ from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposa
 from accessibility.present.map.legends import headlines
 from accessibility.present.map.tiledmap import Opening, TiledMap
 from accessibility.present.schema import RunParts, data_dictionary
-from accessibility.sources.stamps import stamp_files
+from accessibility.sources.cache import stamp_files
 from accessibility.study.loading.context import Loading, attribution_of, default_cache, input_files
 from accessibility.study.loading.sites import load_area
 from accessibility.study.proposing import Question, SitingCase
 from accessibility.study.schema import read_study_file
 from accessibility.tiles.cluster import Workers, measure_tiles, parsed_memory
 from accessibility.tiles.cutting import Cut, cut_once
-from accessibility.tiles.drawing import map_whole
-from accessibility.tiles.gathering import Gathered, gather_tiles, site_districts, tabulate_whole
+from accessibility.tiles.gathering import Gathered, gather_tiles, map_whole, site_districts, tabulate_whole
 from accessibility.tiles.measuring import Asked, Tile
 from accessibility.tiles.pairing import NationalPlan, propose_over_tiles
 from accessibility.wording import cost_text, percent_text

@@ -20,16 +20,15 @@ import pyproj
 from accessibility import __version__
 from accessibility.errors import OBEYED, InputError
 from accessibility.measures.tables import speed_text
-from accessibility.sources.cache import sha256_file
+from accessibility.sources.cache import refuse_changed, sha256_file
 from accessibility.sources.files import absence, is_file, write_text
-from accessibility.sources.stamps import refuse_changed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from accessibility.measures.tables import Totals
+    from accessibility.sources.cache import Stamps
     from accessibility.sources.checks import Finding
-    from accessibility.sources.stamps import Stamps
 
 # What can change a figure, or the bytes of a file.
 _LIBRARIES = (
@@ -60,7 +59,7 @@ class Run:
     command: str = "cover"
     date: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
-    # what the files were when they were read, see `accessibility.sources.stamps`
+    # what the files were when they were read, see `accessibility.sources.cache`
     stamps: Stamps = field(default_factory=dict)
 
 

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from accessibility.errors import InputError
-from accessibility.sources.cache import sha256_file
+from accessibility.sources.cache import files_beside, sha256_file
 from accessibility.sources.checks import Finding
 from accessibility.sources.files import absence, is_file
-from accessibility.sources.stamps import files_beside
 from accessibility.sources.vectors import read_vector
 from accessibility.streets.graphs import read_graph, read_graphml_file
 from accessibility.streets.lines import LineOptions, read_edges, read_frame, write_edges

@@ -11,7 +11,7 @@ import numpy as np
 from accessibility.errors import InputError
 from accessibility.sources.osm.extracts import SUFFIXES as OSM_SUFFIXES
 from accessibility.sources.quantities import shown_instead
-from accessibility.sources.raster.classes import Variety
+from accessibility.sources.raster.meaning import Variety
 from accessibility.sources.raster.reading import opened_raster, read_values
 from accessibility.sources.tables.columns import DIVISIONS, attributes, find_column, parse_numbers
 from accessibility.sources.tables.points import TableSpec, has_places

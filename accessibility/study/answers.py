@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.present.map.coverage_map import Proposal, draw_sheet
-from accessibility.present.map.following import Followed
+from accessibility.present.map.coverage_map import Followed, Proposal, draw_sheet
 from accessibility.present.map.words import MapWords
 from accessibility.study.mapping import MapOptions, lay_out_study
-from accessibility.study.nearby import Nearby
 from accessibility.study.scenariofile import read_scenarios, scenario_values
-from accessibility.study.views import Gauge, View, click_of, narrowed_of, place_of, view_of
+from accessibility.study.views import Gauge, Nearby, View, click_of, narrowed_of, place_of, view_of
 from accessibility.whatif.scenario import Scenario, Settings
 from accessibility.wording import Wording, day_text, message_text
 

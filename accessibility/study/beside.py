@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.present.labels import label_sites
-from accessibility.present.map.changes import classify_changes, edited_streets
 from accessibility.present.map.outlines import count
+from accessibility.present.map.overlays import classify_changes, edited_streets
 from accessibility.present.report.mapsketch import draw_change
 from accessibility.present.report.readout import (
     ToldScenario,

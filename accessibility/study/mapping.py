@@ -9,8 +9,8 @@ import numpy as np
 
 from accessibility.measures.catchments import Catchments, trace_catchments
 from accessibility.present.manifest import record_figures
-from accessibility.present.map.basemaps import basemap_of
 from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal, Switches, draw_sheet
+from accessibility.present.map.outlines import basemap_of
 from accessibility.present.map.sheets import MapSheet
 from accessibility.present.report.mapsketch import Paper, draw_thumbnail
 from accessibility.streets.snapping import SnapLimits, snap_points

@@ -1,4 +1,4 @@
-"""What a page asks for: a view of a study, and the figure of a view while a site is dragged in it."""
+"""What a page asks for: a view of a study, its figure while a site is dragged in it, and the street next to a click."""
 
 from __future__ import annotations
 
@@ -11,26 +11,29 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from accessibility.errors import InputError
+from accessibility.geo.projection import WGS84, transform
 from accessibility.sites import KINDS
-from accessibility.streets.edits import edit_of, edit_table
+from accessibility.streets.edits import NewStreet, edit_of, edit_table
 from accessibility.study.beside import tell_beside
-from accessibility.study.nearby import Click
 from accessibility.study.proposing import Question
 from accessibility.study.scenariofile import read_scenario_values, scenario_values
 from accessibility.whatif.scenario import Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
     from accessibility.present.map.words import Choice, MapWords
     from accessibility.streets.edits import StreetEdit
+    from accessibility.streets.network import Network
     from accessibility.study.study import Study
     from accessibility.whatif.trial import Trial
+
 
 T = TypeVar("T")
 TODAY = Scenario()
@@ -344,3 +347,70 @@ def _switched(told: Any) -> bool:
     if not isinstance(told, bool):
         raise TypeError
     return told
+
+
+_DIGITS = 6  # of a degree: a decimetre
+
+
+@dataclass(frozen=True, kw_only=True)
+class Click:
+    """Where somebody clicks."""
+
+    # lon, lat: degrees, WGS84
+    lon: float
+    lat: float
+    near_m: float  # how far a street may be, in metres
+    closes: bool  # whether the street is to close: then bridges and tunnels are meant, too, and streets of today alone
+
+
+@dataclass(frozen=True, eq=False)
+class Nearby:
+    """The streets of a network in space, to be clicked on."""
+
+    network: Network  # the streets of today
+
+    @cached_property
+    def _lines(self) -> NDArray[np.object_]:
+        return self.network.lines()
+
+    @cached_property
+    def _tree(self) -> shapely.STRtree:
+        return shapely.STRtree(self._lines)
+
+    def find(self, click: Click, edits: Sequence[StreetEdit] = ()) -> dict[str, Any]:
+        """Return the place on a street that is nearest to a click, its row and its line; nothing where none is near.
+
+        Parameters
+        ----------
+        click
+            Where.
+        edits
+            What is drawn already: a line may begin on a street that is new.
+
+        Returns
+        -------
+        dict
+            ``at`` (degrees, WGS84), ``row`` of the network (-1 of a new street) and ``line``; empty where none is near.
+        """
+        network = self.network
+        here = shapely.Point(transform(np.array([[click.lon, click.lat]]), WGS84, network.crs)[0])
+        rows = self._tree.query(here, predicate="dwithin", distance=np.nan_to_num(click.near_m))
+        if not click.closes:
+            rows = rows[~(network.off_ground | network.across | network.closed)[rows]]
+        lines = [*self._lines[rows]]
+        if not click.closes:
+            new = [shapely.get_coordinates(edit.line) for edit in edits if isinstance(edit, NewStreet)]
+            drawn = [shapely.LineString(transform(xy, WGS84, network.crs)) for xy in new]
+            lines += [line for line in drawn if line.distance(here) <= click.near_m]
+        if not lines:
+            return {}
+        best = int(np.argmin(shapely.distance(lines, here)))
+        at = shapely.line_interpolate_point(lines[best], shapely.line_locate_point(lines[best], here))
+        (place,) = self._degrees(at)
+        return {"at": place, "row": int(rows[best]) if best < len(rows) else -1, "line": self._degrees(lines[best])}
+
+    def _degrees(self, shape: Any) -> list[list[float]]:
+        found: list[list[float]] = (
+            transform(shapely.get_coordinates(shape), self.network.crs, WGS84).round(_DIGITS).tolist()
+        )
+        return found

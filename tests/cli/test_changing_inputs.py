@@ -13,7 +13,7 @@ from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover
 from accessibility.cli.tiling import Tiling, run_tiles
 from accessibility.errors import InputError
-from accessibility.sources.stamps import refuse_changed, stamp_files
+from accessibility.sources.cache import refuse_changed, stamp_files
 from accessibility.tiles.cluster import Workers
 
 if TYPE_CHECKING:

@@ -40,10 +40,20 @@ from accessibility.streets.edits import Closure, NewStreet
 from accessibility.streets.network import Network
 from accessibility.study.answers import Answers, CancelledError, Job
 from accessibility.study.county import sample_file
-from accessibility.study.nearby import Click, Nearby
 from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.study import Study, read_study
-from accessibility.study.views import Gauge, Narrowed, View, click_of, narrowed_of, tried_in, view_of, view_values
+from accessibility.study.views import (
+    Click,
+    Gauge,
+    Narrowed,
+    Nearby,
+    View,
+    click_of,
+    narrowed_of,
+    tried_in,
+    view_of,
+    view_values,
+)
 from accessibility.whatif.comparison import compare_coverages, compare_scenarios
 from accessibility.whatif.scenario import Scenario
 from accessibility.wording import percent_text

@@ -10,7 +10,7 @@ import pytest
 import worlds
 
 from accessibility import Coverage, measure_coverage
-from accessibility.present.map.changes import COLOURS, classify_changes
+from accessibility.present.map.overlays import COLOURS, classify_changes
 
 GROUND = "#f7f7f5"
 # Machado, Oliveira and Fernandes 2009, severity 1.0, on linear RGB.

@@ -10,8 +10,7 @@ import mapworlds
 import numpy as np
 import pytest
 
-from accessibility.present.map.changes import COLOURS, classify_changes
-from accessibility.present.map.overlays import classify_people, shade_of
+from accessibility.present.map.overlays import COLOURS, classify_changes, classify_people, shade_of
 from accessibility.present.map.symbols import INKS
 from accessibility.present.pages import template_text
 

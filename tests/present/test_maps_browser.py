@@ -22,7 +22,7 @@ from PIL import Image
 from accessibility import measure_coverage
 from accessibility.errors import visible
 from accessibility.geo.projection import WGS84, mercator, transform
-from accessibility.present.map import basemaps
+from accessibility.present.map import outlines
 from accessibility.present.map.coverage_map import Backdrop, draw_coverage
 from accessibility.present.map.outlines import count
 from accessibility.present.map.overlays import classify_people
@@ -244,12 +244,12 @@ def test_tiles_of_tianditu_lie_where_those_of_web_mercator_do(
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tiles)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    monkeypatch.setattr(basemaps, "_TIANDITU", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setenv(basemaps.KEY, TILE_KEY)
+    monkeypatch.setattr(outlines, "_TIANDITU", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv(outlines.KEY, TILE_KEY)
     drawn = draw_coverage(
         mapworlds.street([0, 1]),
         caption=mapworlds.caption(),
-        backdrop=Backdrop(tiles=basemaps.basemap_of("tianditu")),
+        backdrop=Backdrop(tiles=outlines.basemap_of("tianditu")),
     )
     page = show(drawn)
     page.page.context.set_offline(False)

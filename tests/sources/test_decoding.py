@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import osmium
 import pytest
 
-from accessibility.sources.osm.decoding import DrawnWays, Nodes, Tags, objects_of
+from accessibility.sources.osm.pbf import DrawnWays, Nodes, Tags, objects_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -278,7 +278,7 @@ def test_cells_too_crowded_or_too_coarse_are_told(tmp_path: Path) -> None:
 
 
 def test_the_densest_cell_is_named_wherever_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accessibility.sources.raster.crowding._AT_ONCE", 3)
+    monkeypatch.setattr("accessibility.sources.raster.meaning._AT_ONCE", 3)
     values = np.full((3, 4), 2_500.0)
     values[1, 2] = 9_000.0
     (finding,) = read_population_raster(tif(tmp_path, values))[1]

@@ -1,8 +1,9 @@
-"""What a map shows for orientation in place of a basemap: districts, streets, and water as compact rings."""
+"""What lies under a map: districts, streets, water as compact rings; servers of tiles where somebody asks for these."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.measures.walkers import GroupCoverage
-    from accessibility.present.map.basemaps import Basemap
     from accessibility.streets.network import Network
     from accessibility.uncertainty import Difference, Uncertainty
+
 
 _MAX_VERTICES = 40_000
 _STEPS = 4_000  # of the map's side: what no screen shows
@@ -372,3 +373,44 @@ def feature(ident: int, geometry: Any, properties: dict[str, Any]) -> dict[str, 
 def collection(features: list[dict[str, Any]]) -> dict[str, Any]:
     """Return features as GeoJSON."""
     return {"type": "FeatureCollection", "features": features}
+
+
+KEY = "TIANDITU_KEY"
+"""The environment variable with the key of Tianditu: it stands in no study and in no manifest, but in the map."""
+_OSM, _TIANDITU = "https://tile.openstreetmap.org", "https://t0.tianditu.gov.cn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Basemap:
+    """Tiles of a server, in Web Mercator."""
+
+    host: str  # the only one that a map may load images from
+    addresses: tuple[str, ...]  # of the tiles, and of their names where these are a layer of their own
+    credit: str  # what a map says of them
+    deepest: int  # the deepest zoom that there is
+
+
+def basemap_of(name: str | None = None) -> Basemap:
+    """Return the tiles of OpenStreetMap or of Tianditu (天地图), whose CGCS2000 differs from WGS84 by centimetres.
+
+    Raises
+    ------
+    InputError
+        No key of Tianditu in the environment, or what is none.
+
+    Examples
+    --------
+    >>> basemap_of("osm").host
+    'https://tile.openstreetmap.org'
+    """
+    if name != "tianditu":
+        credit = "© OpenStreetMap contributors"
+        return Basemap(host=_OSM, addresses=(f"{_OSM}/{{z}}/{{x}}/{{y}}.png",), credit=credit, deepest=19)
+    key = os.environ.get(KEY, "")
+    if not re.fullmatch(r"[0-9A-Za-z]{16,64}", key):
+        msg = f"tiles of Tianditu need a key; expected it in the environment variable {KEY}, of https://console.tianditu.gov.cn"
+        raise InputError(msg)
+    asks = "SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&STYLE=default&TILEMATRIXSET=w&FORMAT=tiles"
+    place = "TILEMATRIX={z}&TILEROW={y}&TILECOL={x}"
+    addresses = tuple(f"{_TIANDITU}/{layer}_w/wmts?{asks}&LAYER={layer}&{place}&tk={key}" for layer in ("vec", "cva"))
+    return Basemap(host=_TIANDITU, addresses=addresses, credit="天地图（国家地理信息公共服务平台）", deepest=18)  # noqa: RUF001

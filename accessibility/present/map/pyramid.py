@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.geo.projection import mercator
-from accessibility.present.map.pmtiles import tile_number
+from accessibility.present.map.packing import tile_number
 from accessibility.present.pages import png
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from accessibility.geo.arrays import extent
 from accessibility.geo.projection import mercator
 from accessibility.measures.surface import Places
 from accessibility.present.labels import SiteLabel, label_sites, tell_site
-from accessibility.present.map.changes import classify_certainty, classify_changes, classify_gains, edited_streets
 from accessibility.present.map.legends import hidden_notes
 from accessibility.present.map.living import embed_switches
 from accessibility.present.map.outlines import (
@@ -26,7 +25,16 @@ from accessibility.present.map.outlines import (
     street_lines,
     water_rings,
 )
-from accessibility.present.map.overlays import Picture, classify_people, shade_limits, shade_of
+from accessibility.present.map.overlays import (
+    Picture,
+    classify_certainty,
+    classify_changes,
+    classify_gains,
+    classify_people,
+    edited_streets,
+    shade_limits,
+    shade_of,
+)
 from accessibility.present.map.packing import minute_bytes, packed, states, steps, tenth_km_bytes, varints
 from accessibility.present.map.proposals import open_after, rows_of
 from accessibility.present.map.symbols import proposed_layer, site_layers

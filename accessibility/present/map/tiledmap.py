@@ -15,7 +15,7 @@ from accessibility.present.map.coverage_map import draw_sheet, write_map
 from accessibility.present.map.legends import hidden_notes
 from accessibility.present.map.outlines import count
 from accessibility.present.map.overlays import PeopleClasses, classify_people, has_rural, whom_of
-from accessibility.present.map.pmtiles import Extent, read_tiles, tile_number, tiles_text, write_tiles
+from accessibility.present.map.packing import Extent, read_tiles, tile_number, tiles_text, write_tiles
 from accessibility.present.map.proposals import Proposal
 from accessibility.present.map.pyramid import Pyramid, deepest_zoom
 from accessibility.present.map.sheets import MapSheet

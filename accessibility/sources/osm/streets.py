@@ -12,7 +12,7 @@ import numpy as np
 from accessibility.geo.arrays import spans
 from accessibility.sources.checks import Finding
 from accessibility.sources.files import no_room
-from accessibility.sources.osm.decoding import DrawnWays, Nodes, Tags, objects_of
+from accessibility.sources.osm.pbf import DrawnWays, Nodes, Tags, objects_of
 from accessibility.sources.osm.topology import NOWHERE, STREET, MarkedNodes, Ways
 from accessibility.streets.foot import (
     AREA_KINDS,

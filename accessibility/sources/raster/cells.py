@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.sources.raster.crowding import Unit
+    from accessibility.sources.raster.meaning import Unit
     from accessibility.sources.raster.reading import Bounds, CellSurvey
 
 MAX_PARTS = 100_000_000

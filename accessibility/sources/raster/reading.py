@@ -16,17 +16,19 @@ from pyproj import CRS
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, earth_crs, transform
 from accessibility.sources.checks import Finding
-from accessibility.sources.raster.classes import Variety
-from accessibility.sources.raster.crowding import (
+from accessibility.sources.raster.meaning import (
     CROWDED_KM2,
     IMPOSSIBLE_KM2,
     PER_KM2,
     Crowd,
+    Variety,
     areas_km2,
     centres,
+    refuse_other_units,
+    tell_colours,
+    tell_unit_by_name,
     weigh_cells,
 )
-from accessibility.sources.raster.saying import refuse_other_units, tell_colours, tell_unit_by_name
 from accessibility.sources.tables.reading import checked_path, readable
 from accessibility.sources.vectors import WITHOUT_NETWORK
 
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rasterio.windows import Window
 
-    from accessibility.sources.raster.crowding import Unit
+    from accessibility.sources.raster.meaning import Unit
 
 
 Bounds = tuple[float, float, float, float]

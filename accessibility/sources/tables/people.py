@@ -25,12 +25,16 @@ from accessibility.sources.tables.columns import (
     require_column,
     rows_text,
 )
+from accessibility.sources.tables.doubts import (
+    are_voids,
+    refuse_other_system,
+    refuse_voids,
+    tell_repeated,
+    tell_rounded,
+    tell_voids,
+)
 from accessibility.sources.tables.points import FALLBACK, TableSpec, has_places, locate_rows, outlines, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
-from accessibility.sources.tables.repeats import tell_repeated
-from accessibility.sources.tables.rounding import tell_rounded
-from accessibility.sources.tables.saidsystems import refuse_other_system
-from accessibility.sources.tables.voids import are_voids, refuse_voids, tell_voids
 from accessibility.standards import SETTINGS, Rule
 
 if TYPE_CHECKING:

@@ -26,10 +26,9 @@ from accessibility.sources.tables.columns import (
     require_column,
     rows_text,
 )
+from accessibility.sources.tables.doubts import refuse_other_system, tell_rounded
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
-from accessibility.sources.tables.rounding import tell_rounded
-from accessibility.sources.tables.saidsystems import refuse_other_system
 from accessibility.sources.tables.standing import find_gone, is_machine
 from accessibility.streets.lifecycle import has_ended, is_gone
 

@@ -19,7 +19,7 @@ from accessibility.sources.raster.cells import (
     refuse_coarse,
     split_cells,
 )
-from accessibility.sources.raster.crowding import centres
+from accessibility.sources.raster.meaning import centres
 from accessibility.sources.raster.reading import read_population_raster
 from accessibility.sources.spread import spread_cells
 from accessibility.study.loading.context import is_osm

@@ -14,7 +14,7 @@ from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.walkers import others_of
 from accessibility.sources import lines
-from accessibility.sources.cache import cached_network
+from accessibility.sources.cache import cached_network, refuse_changed, stamp_files
 from accessibility.sources.checks import Finding, warn_of
 from accessibility.sources.connected import Enclosed, enclose_placed
 from accessibility.sources.detection import ENOUGH, Surroundings, suspect_datum
@@ -24,7 +24,6 @@ from accessibility.sources.osm import extracts as osm
 from accessibility.sources.osm.features import names_frame, water_frame
 from accessibility.sources.placed import PlacedStreets, junctions_of, parts_of
 from accessibility.sources.raster.surfaces import sample_heights
-from accessibility.sources.stamps import refuse_changed, stamp_files
 from accessibility.sources.vectors import read_vector
 from accessibility.streets.compounds import enclose_lanes
 from accessibility.streets.foot import SHORT_TUNNEL_M
