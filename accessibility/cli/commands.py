@@ -418,7 +418,7 @@ def serve(
     ] = None,
     *,
     into: Annotated[Path, typer.Option(metavar="DIR", help="Folder for new studies and packs.")] = Path("studies"),
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port on this computer; a free one if 0.")] = 0,
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="8117, or a free one; 0: a free one.")] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the browser.")] = True,
     basemap: Basemap = False,
     lang: Spoken = None,

@@ -176,10 +176,10 @@ def _compare(
     if doubts is not None:
         told = [replace(one, bars=gain_lines(gain, words)) for one, gain in zip(told, doubts.gains, strict=True)]
     caption = MapCaption(
-        title=study.name,
+        title=words.study(study.name),
         date=date,
         language=options.language,
-        sources=study.attribution,
+        sources=tuple(map(words.study, study.attribution)),
         approval=study.settings.map_approval,
     )
     layers = []

@@ -16,6 +16,7 @@ from accessibility.measures.tables import group_table, setting_table
 from accessibility.measures.walkers import measure_groups, tell_own_totals, with_own_walks
 from accessibility.present.labels import label_sites
 from accessibility.present.manifest import parameters_used, tell_totals
+from accessibility.present.map.words import MapWords
 from accessibility.present.report.facts import (
     Clusters,
     Facts,
@@ -189,7 +190,7 @@ def measure_plan(study: Study, now: Coverage, plan: SitingPlan) -> Coverage:
     return after
 
 
-def find_facts(measured: Measured, *, date: str) -> Facts:
+def find_facts(measured: Measured, *, date: str, language: str = "en") -> Facts:
     """Return every figure of a report.
 
     Parameters
@@ -198,7 +199,10 @@ def find_facts(measured: Measured, *, date: str) -> Facts:
         What was measured.
     date
         Of the report, ISO 8601.
+    language
+        ``en``, ``zh`` or ``both``.
     """
+    words = MapWords.of(language)
     study, now, spots = measured.study, measured.now, measured.blackspots
     speed_cases = [
         ("speed", f"{speed:.1f}", other, speed == now.walker.speed_m_s) for speed, other in measured.by_speed.items()
@@ -206,10 +210,10 @@ def find_facts(measured: Measured, *, date: str) -> Facts:
     settings = study.settings.model_dump(mode="json", by_alias=True, exclude_none=True)
     blackspot_limits = {"min_people": measured.min_people, "link_m": round(spots.link_m, 1)}
     return Facts(
-        study=study.name,
+        study=words.study(study.name),
         date=date,
         version=__version__,
-        sources=study.attribution,
+        sources=tuple(map(words.study, study.attribution)),
         standard=now.standard,
         walker=now.walker,
         slow_m_s=SLOW_M_S,

@@ -310,7 +310,7 @@ def _write(
     progress.step("Writing")
     record = _record(pack, measured, case)
     kept = None if options.overwrite else earlier_run(pack.folder, study, record)
-    facts = find_facts(measured, date=date)
+    facts = find_facts(measured, date=date, language=options.language)
     with write_run(pack.folder, record, kept) as aside:
         _write_tables(study, measured, areas, aside, options.language)
         write_map(drawn, aside / "coverage.html")

@@ -26,6 +26,7 @@ from accessibility.present.manifest import Run, record_run
 from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal
 from accessibility.present.map.legends import headlines
 from accessibility.present.map.tiledmap import Opening, TiledMap
+from accessibility.present.map.words import MapWords
 from accessibility.present.schema import RunParts, data_dictionary
 from accessibility.sources.cache import stamp_files
 from accessibility.study.loading.context import Loading, attribution_of, default_cache, input_files
@@ -248,11 +249,12 @@ class _Area:
 
 
 def _labels(area: _Area, inputs: Mapping[str, Path], options: Options) -> MapCaption:
+    words = MapWords.of(options.language)
     return MapCaption(
-        title=area.name,
+        title=words.study(area.name),
         date=options.day,
         language=options.language,
-        sources=attribution_of(area.settings, inputs.values()),
+        sources=tuple(map(words.study, attribution_of(area.settings, inputs.values()))),
         approval=area.settings.map_approval,
     )
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from accessibility.whatif.trial import Trial
     from accessibility.wording import Language
 
-_MOST_JOBS = 200
+_MOST_ENDED = 200  # pieces of work that are still known; one that goes on always is
 _KEPT_PAGES, _KEPT_STEPS = 12, 3  # a page is a text, a step holds a coverage of everybody
 _WAIT_S = 0.15  # at most, so that what goes on says how far it is
 _DID, _HOW = ("working", "failed", "cancelled"), ("click_map", "move_how", "explain_how")
@@ -100,8 +100,9 @@ class Jobs:
     def begin(self, work: Callable[[Job], Any]) -> dict[str, Any]:
         """Begin a piece of work in a thread; return its name, and how far it is soon: its result, where it is quick."""
         ident = secrets.token_urlsafe(9)
-        while len(self._known) >= _MOST_JOBS:
-            del self._known[next(iter(self._known))]
+        ended = [known for known, job in list(self._known.items()) if job.state != "working"]
+        for known in ended[:-_MOST_ENDED]:
+            self._known.pop(known, None)
         self._known[ident] = in_background(work)
         return {"job": ident, **self.told(ident)}
 

@@ -12,6 +12,7 @@ from accessibility.present.manifest import record_figures
 from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal, Switches, draw_sheet
 from accessibility.present.map.outlines import basemap_of
 from accessibility.present.map.sheets import MapSheet
+from accessibility.present.map.words import MapWords
 from accessibility.present.report.mapsketch import Paper, draw_thumbnail
 from accessibility.streets.snapping import SnapLimits, snap_points
 from accessibility.study.scenariofile import scenario_toml
@@ -75,13 +76,14 @@ def lay_out_study(
             ends = options.sure.by(study.district)[["low", "high"]]
             districts = districts.join(ends.add_prefix("covered_share_"))
     drawn = shown.scenario if isinstance(shown, Trial) else difference(study, coverage)
+    words = MapWords.of(options.language)
     return MapSheet(
         coverage=coverage,
         caption=MapCaption(
-            title=study.name,
+            title=words.study(study.name),
             date=options.date,
             language=options.language,
-            sources=study.attribution,
+            sources=tuple(map(words.study, study.attribution)),
             approval=study.settings.map_approval,
         ),
         backdrop=Backdrop(

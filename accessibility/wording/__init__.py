@@ -190,6 +190,18 @@ def help_text(text: str, language: Language) -> str:
     return next((entry[language] for entry in _sentences("help").values() if entry["en"] == text), text)
 
 
+def sample_text(text: str, language: Language) -> str:
+    """Return the name of a study or of the origin of its data as documents say it: of the sample in a language.
+
+    Examples
+    --------
+    >>> sample_text("Sample county", "zh"), sample_text("Monaco", "zh")
+    ('样例县', 'Monaco')
+    """
+    own = (_sentences("names")[key] for key in ("sample", "sample_origin"))
+    return next((entry[language] for entry in own if entry["en"] == text), text)
+
+
 @lru_cache(_MOST_KEPT)  # a part of a row is asked for once by each part before it
 def _known_text(text: str, language: Language) -> str | None:
     """Return a sentence in another language with its values, each in that language where it is known; None if not.

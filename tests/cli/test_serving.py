@@ -26,6 +26,7 @@ from browsing import CHROMIUM, OF_MAP
 from accessibility.cli.comparing import run_compare
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
+from accessibility.cli.serving import app
 from accessibility.cli.serving.app import make_app, plain_name, run_server
 from accessibility.cli.serving.desk import Desk
 from accessibility.cli.serving.guard import MOST_BYTES
@@ -210,13 +211,41 @@ def test_who_comes_as_soon_as_the_address_is_told_is_not_sent_away(
     run_server(Desk(folder=tmp_path), browser=False, say=come)
 
 
+def test_a_port_that_is_taken_is_another_one_or_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
+    told: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(app, "_PORT", port)
+        run_server(Desk(folder=tmp_path), browser=False, say=told.append)
+        with pytest.raises(InputError, match=f"port {port} of this computer cannot be used"):
+            run_server(Desk(folder=tmp_path), port=port, browser=False, say=told.append)
+    for _ in range(2):
+        run_server(Desk(folder=tmp_path), browser=False, say=told.append)
+    ports = [urlsplit(address).port == port for address in told]
+    assert (ports, len({urlsplit(address).path for address in told})) == (
+        [False, True, True],
+        3,
+    )  # never the same token
+
+
+def test_a_browser_at_the_address_of_a_program_that_has_ended_is_told_the_way(client: Served) -> None:
+    for path in ("/", "/other/", "/secret2/tab/a/map/sample"):
+        told = client.get(path, headers={"Accept": "text/html,*/*"})
+        assert (told.status_code, "新地址见程序窗口" in told.text) == (404, True)
+        assert TOKEN not in told.text.replace("/secret2", "")
+        assert "unsafe" not in told.headers["Content-Security-Policy"]
+        assert client.get(path).text == "open the address that the program printed"  # what is no browser
+    assert client.get("/", headers={"Accept": "text/html", "Host": "evil.example"}).status_code == 421
+
+
 def test_every_answer_carries_a_strict_policy(client: Served) -> None:
     page = client.get(f"/{TOKEN}/")
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert page.headers["Referrer-Policy"] == "no-referrer"  # the token stays in the address
-    assert "http://" not in page.text.replace("http://www.w3.org", "")
+    assert "http://" not in page.text.replace("http://127.0.0.1:", "")
     for asset in ("http.js", "desk.js", "studies.js", "desk.css"):
         assert client.get(f"/{TOKEN}/assets/{asset}").status_code == 200
     for secret in ("..%2f..%2fpyproject.toml", "study.toml", "../desk.js"):
@@ -520,6 +549,20 @@ def begin_study(page: Any, raw: Path) -> None:
     page.locator("#open").click()
 
 
+def after_the_program_was_started_again(page: Any, address: str, tried: str, faults: list[str]) -> None:
+    """Leave the page at the address of a program that has ended; what was tried and its steps go along to this one."""
+    page.goto(page.url.replace(TOKEN, "ended"))
+    page.get_by_label("现地址").fill("http://127.0.0.1.evil.example/a")
+    page.get_by_role("button").click()
+    assert "/ended/" in page.url
+    page.get_by_label("现地址").fill(address)
+    page.keyboard.press("Enter")
+    page.frame_locator("#map").locator(".headline").wait_for(timeout=180_000)
+    assert page.frame_locator("#map").locator(".headline").inner_text() == tried
+    page.wait_for_function("!document.getElementById('undo').disabled")
+    faults[:] = [fault for fault in faults if "404" not in fault]
+
+
 def cancel_and_have_again(page: Any, pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cancel a second pack of an open study; find the first one in the list of studies."""
     step = Job.step
@@ -586,6 +629,7 @@ def test_from_dropped_files_to_the_pack(
     page.reload()  # a reload loses nothing
     frame.locator(".headline").wait_for(timeout=180_000)
     assert frame.locator(".headline").inner_text() == tried
+    after_the_program_was_started_again(page, address, tried, faults)
     page.locator("#clear").click()
     page.wait_for_function("document.getElementById('clear').disabled", timeout=180_000)
     page.locator("#limit").fill("6")

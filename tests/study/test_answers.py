@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from accessibility import Addition, Closure, Rule, Scenario, Settings, Standard,
 from accessibility.errors import InputError
 from accessibility.present.map.legends import headline_lines
 from accessibility.present.map.words import MapWords
-from accessibility.study.answers import Answers, Job
+from accessibility.study.answers import Answers, Job, Jobs
 from accessibility.study.valuetables import StandardTable, rule_table
 from accessibility.study.views import view_of
 from accessibility.whatif.scenario import Move
@@ -162,6 +163,18 @@ def test_what_takes_long_is_worked_out_once_and_never_for_the_page_that_is_left(
         answers.follow(view_of({"added": [[108.15, 30.5 + k / 1000]]}, "en"), today, Job())
     monkeypatch.setattr(type(sample_study), "site", None)
     assert isinstance(answers.follow(today, plan, Job()), dict)
+
+
+def test_work_that_goes_on_is_never_forgotten() -> None:
+    jobs, ends = Jobs(), threading.Event()
+    going = jobs.begin(lambda _: ends.wait(30))["job"]
+    quick = [jobs.begin(lambda _: {"done": True}) for _ in range(300)]
+    assert [jobs.told(going)["state"], quick[0]["state"]] == ["working", "done"]
+    with pytest.raises(InputError, match="no work"):
+        jobs.find(quick[0]["job"])  # only so many that have ended are known
+    ends.set()
+    jobs.find(going).ended.wait(30)
+    assert jobs.told(going)["state"] == "done"
 
 
 def test_two_views_beside_each_other_keep_each_its_rule(sample_study: Study) -> None:

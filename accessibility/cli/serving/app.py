@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import secrets
 import shutil
@@ -37,8 +39,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-_SCRIPTS = ("http.js", "desk.js", "beside.js", "near.js", "studies.js")
+    from accessibility.wording import Language
+
+_SCRIPTS = ("http.js", "elsewhere.js", "desk.js", "beside.js", "near.js", "studies.js")
 _ASSETS = dict.fromkeys(_SCRIPTS, "text/javascript") | {"desk.css": "text/css"}
+_PORT = 8_117
 _MOST_FILES = 60
 _MOST_ASKED = 20_000_000  # bytes of a question: its scenarios go with it
 
@@ -194,7 +199,8 @@ def _keep(dropped: BinaryIO, path: Path) -> None:
         shutil.copyfileobj(dropped, kept)
 
 
-_TEXTS = ("gone", "checking", "recognised", "warnings", "open_study", "dropped", "no_files", "run", "pack_without")
+_FOUND = ("checking", "recognised", "warnings", "open_study", "dropped", "no_files")
+_TEXTS = ("gone", "moved", *_FOUND, "run", "pack_without")
 
 
 async def _told(request: Request) -> Any:
@@ -258,27 +264,66 @@ def make_app(desk: Desk, token: str) -> ASGIApp:
         routes=[Mount(f"/{token}", routes=Page(desk).routes())],
         exception_handlers={AccessibilityError: told, ClientDisconnect: gone},
     )
-    return Guard(app, token)
+    return Guard(app, token, _lost_page(desk.language))
 
 
-def run_server(desk: Desk, *, port: int = 0, browser: bool = True, say: Callable[[str], None] = print) -> None:
+def _lost_page(language: Language) -> Response:
+    """Return what is told at the address of a program that has ended, where this one has taken its port."""
+    say, script, style = Wording("page", language), template_text("elsewhere.js"), template_text("desk.css")
+    page = page_template("lost.html").render(
+        say=say,
+        served=False,
+        language=language,
+        script=Markup(script),  # noqa: S704 -- our own
+        style=Markup(style),  # noqa: S704 -- our own
+    )
+    allowed = f"script-src {_source_of(script)}; style-src {_source_of(style)}; img-src data:"
+    closed = "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    return HTMLResponse(page, 404, {"Content-Security-Policy": f"{closed}; {allowed}"})
+
+
+def _source_of(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _listening(port: int | None) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", _PORT if port is None else port))
+    except OSError as error:
+        if port is None:
+            return socket.create_server(("127.0.0.1", 0))
+        msg = f"port {port} of this computer cannot be used: {error.strerror}; expected another --port"
+        raise InputError(msg) from error
+
+
+def run_server(
+    desk: Desk, *, port: int | None = None, browser: bool = True, say: Callable[[str], None] = print
+) -> None:
     """Serve the page on this computer until it is stopped.
+
+    The token is another one at every start. Kept in a file it would stay good for ever, in the history of browsers and
+    for whoever listens at the port while the program does not run and is asked by a page that was left open. Such a
+    page says instead that it has to be opened at the new address, and takes along what is tried.
 
     Parameters
     ----------
     desk
         The studies.
     port
-        Where; a free one if 0.
+        Where; a free one if 0. None is the usual one where that is free, so that a page of a program that has ended
+        finds this one.
     browser
         Whether a browser is opened.
     say
         Who is told the address.
+
+    Raises
+    ------
+    InputError
+        A port that cannot be used.
     """
     token = secrets.token_urlsafe(18)
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
-        listening.bind(("127.0.0.1", port))
-        listening.listen()  # before the address is told: whoever comes at once waits
+    with _listening(port) as listening:  # before the address is told: whoever comes at once waits
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/{token}/"
         say(address)
         if browser:

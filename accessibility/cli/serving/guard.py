@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 2_000_000_000  # of one upload: an extract of a province and a raster
+_NOT_FOUND = 404
 HOSTS = ("127.0.0.1", "localhost")
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -32,6 +33,7 @@ class Guard:
 
     app: ASGIApp  # what is guarded
     token: str  # the beginning of every path
+    lost: ASGIApp  # what a browser is told at an address with another token: mostly of a program that has ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or refuse it."""
@@ -41,7 +43,9 @@ class Guard:
             return
         refused = self._refused(scope)
         if refused is not None:
-            await PlainTextResponse(refused[1], status_code=refused[0])(scope, receive, send)
+            looks = scope["method"] == "GET" and any(n == b"accept" and b"text/html" in v for n, v in scope["headers"])
+            told = self.lost if looks and refused[0] == _NOT_FOUND else PlainTextResponse(refused[1], refused[0])
+            await told(scope, receive, send)
             return
 
         async def sent(message: Message) -> None:
@@ -68,7 +72,7 @@ class Guard:
             (_name_of(host) in HOSTS, 421, "this server answers on this computer alone"),
             (
                 hmac.compare_digest(start.encode(), self.token.encode()),
-                404,
+                _NOT_FOUND,
                 "open the address that the program printed",
             ),
             (origin in (None, f"http://{host}"), far, "the request comes from another page"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from accessibility.errors import InputError
-from accessibility.wording import Language, Wording, message_text, percent_text
+from accessibility.wording import Language, Wording, message_text, percent_text, sample_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,6 +65,10 @@ class MapWords:
             said = {k: v[name] if isinstance(v, dict) else v for k, v in values.items()}
             found.append((name, Wording("map", language)(key, **said)))
         return found
+
+    def study(self, text: str) -> str:
+        """Return the name of a study, or of the origin of its data; what the languages say alike stands once."""
+        return " ".join(dict.fromkeys(sample_text(text, language) for language in self.languages))
 
     def message(self, text: str) -> dict[str, str]:
         """Return what the program says in a sentence of its own, by HTML language."""

@@ -89,7 +89,7 @@ other.addEventListener("load", () => watch(other, frame));
 frame.addEventListener("load", () => watch(frame, other));
 
 const hold = (wanted) => attempt(async () => {
-  await done(await asked(`map/${encodeURIComponent(study)}`, wanted.view), say("working"));
+  await done(await asked(`map/${encodeURIComponent(study)}`, wanted.view), "working");
   held = wanted;
   dress();
   await engine.show(other, { study, tried: wanted.tried, search: `?view=${encodeURIComponent(JSON.stringify(wanted.view))}` });

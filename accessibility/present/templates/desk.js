@@ -7,8 +7,9 @@ const asked = engine.ask;
 const NOTHING = { added: [], moved: {} };
 let view = NOTHING, study = "", work = null, look = null, held = null;  // held: what stands beside the map
 
-const state = (text, share = null, bad = false) => {
-  const line = find("state");
+const state = (text, share = null, bad = false, lost = false) => {
+  const line = find("state"), elsewhere = find("elsewhere");
+  if (elsewhere) elsewhere.hidden = !lost;
   line.hidden = !text;
   line.classList.toggle("bad", bad);
   line.querySelector("span").textContent = text;
@@ -23,7 +24,7 @@ const done = async (begun, text) => {
     if (told.state === "failed") throw new Error(told.error);
     if (told.state === "cancelled") throw new DOMException(say("cancelled"), "AbortError");
     work = job;  // of several pieces of work the one that is told of can be cancelled
-    state(`${text}: ${told.text}`, Math.min(told.done / told.steps, 0.98));
+    state(say(text, { rest: told.text || "\u2026" }), Math.min(told.done / told.steps, 0.98));
   }
 };
 const attempt = async (step) => {
@@ -33,7 +34,7 @@ const attempt = async (step) => {
     return await step();
   } catch (error) {
     if (error.name === "AbortError") state(error.message);
-    else state(`${say("failed")}: ${error.message}`, null, true);
+    else state(say("failed", { rest: error.message }), null, true, error.lost);
     return null;
   } finally {
     for (const button of buttons) button.disabled = false;
@@ -64,7 +65,7 @@ const address = () => {
 // The map of what a step makes of the view; what is switched and counted on it stays so, and it is seen as it was.
 const taken = (step, { fresh = false, tried = null, search = "" }) => attempt(async () => {
   const wanted = step(view), before = !frame.hidden && frame.contentDocument && frame.contentWindow.renew ? { before: view } : {};  // what differs is enough
-  const { result } = await done(await asked(`map/${encodeURIComponent(study)}`, { ...wanted, ...before }), say("working"));
+  const { result } = await done(await asked(`map/${encodeURIComponent(study)}`, { ...wanted, ...before }), "working");
   const map = frame.hidden ? null : mapOf(), tab = map && frame.contentDocument.querySelector(".tabs [aria-pressed=true]");
   look = map && { centre: map.getCenter(), zoom: map.getZoom(), tab: fresh || !tab ? "" : tab.dataset.tab };
   view = wanted;

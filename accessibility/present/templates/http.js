@@ -15,11 +15,25 @@ const tabName = new Promise((resolve) => {
   hold(sessionStorage.getItem("tab") || Math.random().toString(36).slice(2), 5);
 });
 let names = {};
+const lost = (why) => Object.assign(new Error(texts[why]), { lost: true });  // the program has ended, or has another address
+// What only looks is asked again: a computer that wakes up, or changes its network, breaks off what is on its way.
+const reached = async (path, given, tries = given.method ? 0 : 3) => {
+  try {
+    return await fetch(path, given);
+  } catch {
+    if (!tries) throw lost("gone");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return reached(path, given, tries - 1);
+  }
+};
 const engine = {
   ask: async (path, body) => {
     const text = body instanceof FormData ? body : JSON.stringify(body);
-    const answer = await fetch(path, body === undefined ? {} : { method: "POST", body: text }).catch(() => { throw new Error(texts.gone); });
-    const told = await answer.json().catch(() => ({ error: answer.status === 404 ? texts.gone : answer.statusText }));
+    const answer = await reached(path, body === undefined ? {} : { method: "POST", body: text });
+    const told = await answer.json().catch(() => {
+      if (answer.ok || answer.status === 404) throw lost(answer.ok ? "gone" : "moved");
+      throw new Error(answer.statusText);
+    });
     if (!answer.ok || told.error) throw new Error(told.error || answer.statusText);
     return told;
   },

@@ -1,7 +1,8 @@
 // What a reader has switched, and what is counted: kept in the address and in the browser over a reload, undone and done again.
 // On the page of a server also what its map is drawn with, which stands in the address before that.
 const kept = (() => {
-  const key = `accessibility ${location.pathname} ${document.title}`;
+  const path = location.pathname.replace(/^\/[\w-]+(?=\/tab\/[^/]+\/map\/)/, "");  // a server has another token at every start
+  const key = `accessibility ${path} ${document.title}`;
   // Where the state is: in the address and the browser; in a page without an address, in a notebook, on its frame.
   const frame = window.frameElement, framed = frame && frame.dataset.search !== undefined ? frame.dataset : null;
   const place = framed || location;

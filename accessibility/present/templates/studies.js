@@ -26,14 +26,14 @@ const fill = (box, texts_) => box.replaceChildren(...texts_.map((text) => {
 let chosen = [];
 const choose = (files) => {
   chosen = [...files];
-  find("chosen").textContent = chosen.length ? `${say("dropped", { n: chosen.length })}: ${chosen.map(({ name }) => name).join(", ")}` : "";
+  find("chosen").textContent = chosen.length ? say("dropped", { n: chosen.length, names: chosen.map(({ name }) => name).join(" · ") }) : "";
 };
 const begin = () => attempt(async () => {
   if (!chosen.length) throw new Error(say("no_files"));
   const form = new FormData();
   form.append("name", find("new-name").value);
   for (const file of chosen) form.append("files", file);
-  const { result } = await done(await asked("studies", form), say("checking"));
+  const { result } = await done(await asked("studies", form), "checking");
   const box = find("found"), [lines, warnings] = box.querySelectorAll("ul"), [head, bad] = box.querySelectorAll("h2");
   box.hidden = false;
   head.textContent = say("recognised");
@@ -53,7 +53,7 @@ find("home").addEventListener("click", () => {
   release();
   [find("bar").hidden, frame.hidden, find("start").hidden] = [true, true, false];
   state("");
-  list();
+  attempt(list);
 });
 find("begin").addEventListener("click", begin);
 find("files").addEventListener("change", ({ target }) => choose(target.files));
@@ -66,7 +66,7 @@ for (const [name, over] of [["dragover", true], ["dragleave", false], ["drop", f
 }
 find("pack").addEventListener("click", () => attempt(async () => {
   const box = frame.contentDocument?.querySelector(".scenario"), scenarios = box && !box.hidden ? box.value : "";  // what is tried
-  const { job } = await done(await asked(`pack/${encodeURIComponent(study)}`, { ...view, scenarios }), say("working"));
+  const { job } = await done(await asked(`pack/${encodeURIComponent(study)}`, { ...view, scenarios }), "working");
   const link = document.createElement("a");
   link.href = `jobs/${job}/file`;
   link.download = "";
@@ -74,7 +74,7 @@ find("pack").addEventListener("click", () => attempt(async () => {
   if (scenarios && !triedOn() && (view.budget ?? view.sites) !== undefined) state(say("pack_without"));
 }));
 window.addEventListener("hashchange", () => location.reload());  // another address was put in
-const listed = list();
+const listed = attempt(list);
 try {
   const kept = JSON.parse(decodeURIComponent(location.hash.slice(1)) || "null");
   if (kept) listed.then(() => open(kept.study, kept.view, kept.tried)).then(() => (kept.held ? hold(kept.held) : null));
