@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import replace
 from itertools import combinations, permutations
 from pathlib import Path
@@ -16,6 +14,7 @@ from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.snap_audit import FAR_M
 from accessibility.quality.impact import WeighedFinding, change_text, points_of
 from accessibility.sources.checks import Finding
+from accessibility.sources.quantities import ages_of
 from accessibility.standards import Rule, Standard
 from accessibility.study.loading.context import is_raster
 from accessibility.study.saving import file_of, original_names
@@ -253,7 +252,7 @@ def groups_against_each_other(study: Study, now: Coverage) -> Iterator[WeighedFi
                 f"figures are those of {group.sum():,.0f} people, and coverage would change by +0.00 points"
             )
             yield _of_people(study, code="group-is-share", message=message, people=float(group.sum()), points=0.0)
-    spans = {name: span for name in groups if (span := _ages(name)) is not None}
+    spans = {name: span for name in groups if (span := ages_of(name)) is not None}
     for (name, (low, high)), (other, (least, most)) in permutations(spans.items(), 2):
         more = groups[name] > groups[other] * (1 + _ROUNDED) + 1
         if least <= low and high <= most and (low, high) != (least, most) and more.any():
@@ -287,22 +286,6 @@ def _is_share(group: NDArray[np.float64], people: NDArray[np.float64]) -> bool:
         return False
     here, there = group[few], group[many]
     return bool(here.min() > 0 and there.mean() < _LEVEL * here.mean() and np.ptp(group[rows]) > 0)
-
-
-def _ages(name: str) -> tuple[float, float] | None:
-    """Return the first and last year of age of a group by its name; None where it names none.
-
-    Examples
-    --------
-    >>> _ages("60+"), _ages("0-14"), _ages("15至59岁"), _ages("65岁及以上"), _ages("women")
-    ((60.0, inf), (0.0, 14.0), (15.0, 59.0), (65.0, inf), None)
-    """
-    plain = unicodedata.normalize("NFKC", name).replace(" ", "")
-    both = re.fullmatch(r"(\d{1,3})(?:[-~_\u2013]|至|to)(\d{1,3})岁?", plain)
-    alone = re.fullmatch(r"(\d{1,3})(?:\+|岁?及?以上)", plain)
-    if both:
-        return float(both[1]), float(both[2])
-    return (float(alone[1]), np.inf) if alone else None
 
 
 def _alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:

@@ -32,6 +32,7 @@ NOTES = frozenset(
         "nodata-cells",
         "not-walkable",
         "official-totals",
+        "other-people",
         "outlet-not-open",
         "people-around",
         "people-over-buildings",

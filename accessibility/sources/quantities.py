@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 
@@ -29,11 +30,15 @@ _HELD = {
     "hundreds": rf"百{_ENDS}|\bhundreds?\b",
     "a share": r"%|\b(?:percent|pct|share|ratio|rate)\b|proportion|fraction|占比|比例|比重|百分比|率(?=$|\W)",
     "a logarithm": r"\blog(?:10|2)?\b|\bln\b",
+    "running sums": r"\bcumulat|\brunning (?:total|sum)|累计|累积",
 }
 _OTHERS = {
     "households": r"\bhouseholds?\b|\bfamilies\b|户数|住户|家庭户",
     "dwellings": r"\bdwellings?\b|\bhousing units?\b|住房|套数",
     "jobs": r"\bjobs?\b|\bemploy|就业|岗位",
+    "births or deaths": r"\bbirths?\b|\bdeaths?\b|出生|死亡",
+    "changes": r"\b(?:change|growth|increase|decrease|increment)\b|净增|增长|新增|增量|增减|变化",
+    "ranks or scores": r"\b(?:rank|ranking|score|index)\b|排名|名次|位次|得分|评分|指数",
 }
 _SHOWS = {
     "land cover": r"\b(?:land ?(?:cover|use)|lulc|clcd|worldcover|globeland\d*|clc\d*)\b|土地(?:利用|覆)|地表覆盖",
@@ -109,3 +114,27 @@ def unit_of_title(title: str) -> str:
             if said:
                 return said
     return ""
+
+
+_BETWEEN = re.compile(r"(\d{1,3})(?:[-~_–]|至|to)(\d{1,3})")
+_FROM = re.compile(r"(?:(?:over|above|>=?|≥)(\d{1,3})|(\d{1,3})(?:\+|及?以上|and(?:over|above|older)|plus))")
+_BELOW = re.compile(r"(?:(?:under|below|<|小于)(\d{1,3})|(\d{1,3})(?:以下|andunder))")
+
+
+def ages_of(name: str) -> tuple[float, float] | None:
+    """Return the first and last year of age of a group by its name; None where it names none.
+
+    Examples
+    --------
+    >>> ages_of("60+"), ages_of("0-14"), ages_of("15至59岁"), ages_of("65岁及以上"), ages_of("women")
+    ((60.0, inf), (0.0, 14.0), (15.0, 59.0), (65.0, inf), None)
+    >>> ages_of("65 and over"), ages_of("under 15"), ages_of("14岁以下")
+    ((65.0, inf), (0.0, 15.0), (0.0, 14.0))
+    """
+    plain = re.sub("years?|aged?|周岁|岁|[ .]", "", unicodedata.normalize("NFKC", name).casefold())
+    between, above, below = (pattern.fullmatch(plain) for pattern in (_BETWEEN, _FROM, _BELOW))
+    if between:
+        return float(between[1]), float(between[2])
+    if below:
+        return 0.0, float(below[1] or below[2])
+    return (float(above[1] or above[2]), math.inf) if above else None

@@ -1,5 +1,7 @@
 """Tables as offices save them: merged and hidden cells, old and open formats, other countries' signs and encodings."""
 
+# ruff: noqa: RUF001 -- Chinese has its own punctuation
+
 from __future__ import annotations
 
 import datetime as dt
@@ -287,8 +289,8 @@ def test_the_delimiter_is_that_of_most_rows(tmp_path: Path, text: str, rows: lis
         (["108,123", "30"], "degrees", [108.123, 30]),
         (["108.123", "30"], "degrees", [108.123, 30]),
         (["1 234", "12\u202f345,5"], None, [1234, 12345.5]),
-        (["1’234.5"], None, [1234.5]),  # noqa: RUF001 -- as the Swiss write it
-        (["-1,5", "１２，５"], None, [-1.5, 12.5]),  # noqa: RUF001 -- full width
+        (["1’234.5"], None, [1234.5]),
+        (["-1,5", "１２，５"], None, [-1.5, 12.5]),
     ],
 )
 def test_one_sign_parts_the_decimals_of_a_column(cells: list[str], of: Any, values: list[float]) -> None:
@@ -351,7 +353,7 @@ def test_names_that_were_spoilt_before_are_told() -> None:
     assert decode_text("id;name\n1;Müller, Größe, Café, naïve, Ærø\n".encode(), None, "t.csv")[1] == []
 
 
-@pytest.mark.parametrize("word", ["共计", "汇总", "全县总数", "全镇", "本区", "总 计：", "Total:", "合計"])  # noqa: RUF001
+@pytest.mark.parametrize("word", ["共计", "汇总", "全县总数", "全镇", "本区", "总 计：", "Total:", "合計"])
 def test_rows_of_totals_are_set_aside(tmp_path: Path, word: str) -> None:
     path = tmp_path / "t.csv"
     path.write_text(f"序号,村,人口\n1,甲,10\n2,乙,20\n,{word},30\n3,{word},30\n", encoding="utf-8")
@@ -430,3 +432,71 @@ def test_a_parquet_file_of_more_rows_than_bytes_is_refused(tmp_path: Path) -> No
 def test_dates_and_truths_of_a_workbook_are_texts(tmp_path: Path) -> None:
     path = book(tmp_path / "t.xlsx", [["id", "since", "ok"], ["1", dt.date(2024, 1, 2), True]])
     assert read_table(path)[0].iloc[0].tolist() == ["1", "2024-01-02", "true"]
+
+
+def shown(column: str, form: str, value: float) -> Callable[[Any], None]:
+    def change(workbook: Any) -> None:
+        for row in range(2, len(PEOPLE) + 1):
+            cell = workbook.active[f"{column}{row}"]
+            cell.value, cell.number_format = value, form
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "said"),
+    [
+        *(("0%", 0.5, "a share"), ('0.0"万人"', 1.2, "ten thousands"), ("0.0 [$千人]", 1.2, "thousands")),
+        *(('#,##0" thousand"', 12, "thousands"), ('0"人/km²"', 12, "a density")),
+        *(('0!.0,"万"', 12_000, ""), ('#,##0,"k"', 12_000, ""), ('0"人"', 12, ""), ("#,##0;[Red]-0%", 12, "")),
+    ],
+)
+def test_a_number_that_is_shown_in_another_unit_is_no_number_of_people(
+    tmp_path: Path, form: str, value: float, said: str
+) -> None:
+    path = book(tmp_path / "t.xlsx", PEOPLE, shown("E", form, value))
+    if said:
+        with pytest.raises(InputError, match=f"column '人口' seems to hold {said}; expected persons"):
+            read_people_table(path, PeopleSpec(coordinates="WGS84"))
+    else:
+        people, _ = read_people_table(path, PeopleSpec(coordinates="WGS84"))
+        assert people["population"].sum() == 5 * value
+
+
+def test_a_hidden_column_is_told_and_so_is_another_one_of_people(tmp_path: Path) -> None:
+    def hide(workbook: Any) -> None:
+        workbook.active["F1"] = "population"
+        for row in range(2, 7):
+            workbook.active[f"F{row}"] = 7
+        workbook.active.column_dimensions["F"].hidden = True
+
+    people, findings = read_people_table(book(tmp_path / "t.xlsx", PEOPLE, hide), PeopleSpec(coordinates="WGS84"))
+    said = {finding.code: finding.message for finding in findings}
+    assert people["population"].sum() == 35
+    assert said["hidden-columns"] == "columns are hidden in the sheet and read like the others: population"
+    assert said["other-people"] == "column 'population' is read, 35 people in all; 人口 may be people, too"
+
+
+def test_sums_beside_the_names_of_towns_and_notes_below_are_set_aside(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["乡镇", "村", "经度", "纬度", "人口"]]
+    rows += [["甲镇", "V1", 104.0, 30.5, 10], ["甲镇", "V2", 104.1, 30.5, 20], ["甲镇", "小 计", None, None, 30]]
+    rows += [["乙镇", "V3", 104.2, 30.5, 5], ["合计", None, None, None, 35], [None], ["注：不含流动人口"]]
+    people, findings = read_people_table(book(tmp_path / "t.xlsx", rows), PeopleSpec(coordinates="WGS84"))
+    assert people["population"].sum() == 35
+    assert {code: count for code, count in codes(findings).items() if code.endswith("-row")} == {
+        "subtotal-row": 2,
+        "footnote-row": 1,
+    }
+    path = book(tmp_path / "unit.xlsx", [*rows[:3], ["单位：万人"]])
+    with pytest.raises(InputError, match=r"the title '单位：万人' says ten thousands"):
+        read_people_table(path, PeopleSpec(coordinates="WGS84"))
+
+
+def test_names_and_a_column_of_units_speak_of_what_numbers_are(tmp_path: Path) -> None:
+    text = "经度,纬度,人口,单位\n104,30.5,3,{}\n104.1,30.5,4,{}\n"
+    (path := tmp_path / "t.csv").write_text(text.format("万人", "万人"), "utf-8")
+    with pytest.raises(InputError, match="the title '单位: 万人' says ten thousands"):
+        read_people_table(path, PeopleSpec(coordinates="WGS84"))
+    (path := tmp_path / "人口_千人.csv").write_text(text.format("甲村", "乙村"), "utf-8")
+    _, findings = read_people_table(path, PeopleSpec(coordinates="WGS84"))
+    assert "speaks of thousands" in next(finding.message for finding in findings if finding.code == "unit-by-name")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -280,6 +281,30 @@ def test_a_sum_of_the_rows_of_each_place_is_not_added_to_them(tmp_path: Path) ->
     people, findings = read_people_table(groups(("m", 0.5), ("f", 0.5), ("unknown", 0.0), column="sex"), spec)
     assert people["population"].sum() == 30 * 21
     assert "sum-of-others" not in counted(findings)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "said"),
+    [
+        ("age", ("0-14", "15-64", "65+", "60+"), "has ages that overlap (15-64, 60+)"),
+        ("年龄段", ("14岁以下", "15-59岁", "60岁及以上", "80岁以上"), "has ages that overlap (60岁及以上, 80岁以上)"),
+        ("age group", ("under 15", "15 to 64", "65 and over", "All ages"), "has a sum at each place (All ages)"),
+        *((column, ("男", "女", value), f"({value})") for column, value in (("性别", "不分性别"), ("sex", "T"))),
+        ("gender", ("male", "female", "both sexes"), "has a sum at each place (both sexes)"),
+    ],
+)
+def test_the_same_people_in_two_groups_are_not_added_up(
+    tmp_path: Path, column: str, values: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(InputError, match=re.escape(said)):
+        read_people_table(repeated(tmp_path, column, values), PeopleSpec(column="people"))
+
+
+def test_years_that_stand_at_other_places_are_told(tmp_path: Path) -> None:
+    rows = [f"{108 + place / 100 + year / 1e7},30.5,{year},{place}" for place in range(1, 5) for year in (2010, 2020)]
+    _, findings = read_people_table(csv(tmp_path, "lon,lat,year,people", *rows), PeopleSpec(column="people"))
+    (told,) = (f.message for f in findings if f.code == "several-years")
+    assert told == "column 'year' has rows of 2 years (2010, 2020): are people of several years added up?"
 
 
 def test_numbers_that_say_nothing_is_known_are_no_people(tmp_path: Path) -> None:

@@ -125,6 +125,15 @@ def test_a_total_missing_where_people_live_is_refused(town: Path, tmp_path: Path
         read(town, tmp_path)
 
 
+@pytest.mark.parametrize(("title", "column"), [("单位:万人", "census"), ("", "census (in thousands)")])
+def test_totals_in_another_unit_are_refused(town: Path, tmp_path: Path, title: str, column: str) -> None:
+    districts(town, {"W": WEST, "E": EAST}, [60, 140], keys=f', table = "census.csv", population = "{column}"')
+    rows = ["name,kind," + column, "W,x,0.006", "E,x,0.014"]
+    (town.parent / "census.csv").write_text("\n".join([*([title] if title else []), *rows]), encoding="utf-8")
+    with pytest.raises(InputError, match=r"(says ten|seems to hold) thousands; expected persons"):
+        read(town, tmp_path)
+
+
 def test_without_asking_totals_are_only_compared(town: Path, tmp_path: Path) -> None:
     districts(town, {"W": WEST, "E": EAST}, [31, 140], keys=', population = "census"')
     study = read(town, tmp_path)

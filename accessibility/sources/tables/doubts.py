@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -16,6 +17,7 @@ from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import DATUMS, WGS84, geodesics, plain_datum, to_wgs84, transform
 from accessibility.sources.checks import Finding
+from accessibility.sources.quantities import ages_of
 from accessibility.sources.tables.columns import SHOWN, attributes, find_column, parse_numbers, rows_text
 from accessibility.sources.tables.totals import is_total
 from accessibility.wording import plain_words
@@ -207,6 +209,10 @@ _NEARLY = 0.98  # of the places
 _VALUES = 50
 _YEAR = re.compile(r"(19|20)\d\d(\s*[-/.年]\s*\d{1,2}(\s*[-/.月]\s*\d{1,2}日?)?月?|年(度|末|底|初)?)?")
 _GROUPS = re.compile(r"sex|gender|ages?|agegroups?|性别|年龄(段|组|分组)?|民族")
+_EVERYBODY = re.compile(
+    r"both( sexes)?|persons|people|all( (ages|sexes|persons|people))?|_?t|男女|不分(性别|年龄)|(全部|所有|各)年龄"
+)
+_DATED = re.compile(r"((data|census|survey|reference|ref) ?)?years?|(统计|数据|普查|调查|所属)?年[份度]?")
 
 
 def tell_repeated(
@@ -234,12 +240,13 @@ def tell_repeated(
     Raises
     ------
     InputError
-        The values are years, or one is called a sum of the others: the same people would be counted again and again.
+        The values are years, or ages that overlap, or one is called a sum of the others: the same people would be
+        counted again and again.
     """
     rows, first = places
     count = np.diff(first, append=len(rows))
     if len(first) < 2 or count[count > 1].sum() < _MOST * len(rows):  # noqa: PLR2004 -- one place repeats nothing
-        return []
+        return _tell_years(table, read, source)
     place = np.repeat(np.arange(len(first)), count)
     for column in attributes(table):
         code, values = pd.factorize(table[column].to_numpy()[rows])
@@ -265,6 +272,21 @@ def tell_repeated(
                 "they the same people?"
             )
             return [Finding(code="rows-a-place", source=source, message=message, count=len(rows))]
+    return _tell_years(table, read, source)
+
+
+def _tell_years(table: pd.DataFrame, read: Collection[str | None], source: str) -> list[Finding]:
+    """Return a finding where a column that is not read says that rows are of several years, wherever they stand."""
+    for column in attributes(table):
+        if column in read or not _DATED.fullmatch(plain_words(column)):
+            continue
+        values = [str(value).strip() for value in pd.unique(table[column])]
+        if 2 <= len(values) <= _VALUES and all(map(_YEAR.fullmatch, values)):  # noqa: PLR2004 -- differ
+            message = (
+                f"column {column!r} has rows of {len(values)} years ({', '.join(sorted(values)[:5])}): are people of "
+                "several years added up?"
+            )
+            return [Finding(code="several-years", source=source, message=message, count=len(table))]
     return []
 
 
@@ -273,13 +295,23 @@ def _refuse_counted_again(values: list[str], column: str, shown: str, source: st
     if all(map(_YEAR.fullmatch, values)):
         msg = f"{source}: column {column!r} has people of several years at each place ({shown}); expected one year"
         raise InputError(msg)
-    whole = next((value for value in values if is_total([value])), "")
+    spans = sorted((*span, value) for value in values if (span := ages_of(value)) is not None)
+    for (_, high, one), (low, _, other) in pairwise(spans):
+        if low < high:
+            msg = f"{source}: column {column!r} has ages that overlap ({one}, {other}); expected ages without overlap"
+            raise InputError(msg)
+    of_groups = _GROUPS.fullmatch(plain_words(column).replace(" ", "")) is not None
+    whole = next((value for value in values if is_total([value]) or (of_groups and _is_everybody(value))), "")
     if whole:
         msg = (
             f"{source}: column {column!r} has a sum at each place ({whole}) next to what it sums up ({shown}); "
             "expected one of both"
         )
         raise InputError(msg)
+
+
+def _is_everybody(value: str) -> bool:
+    return _EVERYBODY.fullmatch(plain_words(value)) is not None
 
 
 def _half_of_all(people: NDArray[np.float64]) -> int:

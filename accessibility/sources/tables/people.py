@@ -13,7 +13,6 @@ from accessibility.errors import InputError
 from accessibility.settlement import SETTING_WORDS
 from accessibility.sources.areas import rows_of_districts
 from accessibility.sources.checks import Finding
-from accessibility.sources.quantities import counted_instead, held_instead, unit_of_title
 from accessibility.sources.spread import may_be_sums, same_places, tell_far_apart, tell_wide
 from accessibility.sources.tables.columns import (
     DIVISIONS,
@@ -35,6 +34,7 @@ from accessibility.sources.tables.doubts import (
 )
 from accessibility.sources.tables.points import FALLBACK, TableSpec, has_places, locate_rows, outlines, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
+from accessibility.sources.tables.units import refuse_no_persons, tell_no_persons
 from accessibility.standards import SETTINGS, Rule
 
 if TYPE_CHECKING:
@@ -109,14 +109,15 @@ def read_people_rows(
     check_meanings(spec.columns, source=source)
     table, findings = read_table(path, layer=spec.layer, sheet=spec.sheet, encoding=spec.encoding)
     column = require_column(table, "population", source=source, given=spec.column)
-    _refuse_titles(table, column, source)
+    refuse_no_persons(table, column, source)
     if districts is not None and not has_places(table, spec, source=source):
         row, more = rows_of_districts(table, districts, source=source, given=spec.district)
         joined = districts.geometry.take(row).where(row >= 0)
         table = gpd.GeoDataFrame(table, geometry=joined.to_numpy(), crs=districts.crs)
         findings += more
     values: dict[str, Any] = {"population": _people(table, column, source)}
-    findings += [*_by_points(table, column, source), *_no_persons(column, source)]
+    findings += _by_points(table, column, source)
+    findings += tell_no_persons(table, column, source, given=spec.column is not None)
     findings += tell_voids(values["population"], table[column], column, source)
     findings += _unread_settings(table, spec, source)
     if not values["population"].sum() > 0:
@@ -202,10 +203,7 @@ def _limits(table: pd.DataFrame, column: str, source: str) -> NDArray[np.object_
 
 
 def _people(table: pd.DataFrame, column: str, source: str) -> NDArray[np.float64]:
-    what = held_instead(column)
-    if what:
-        msg = f"{source}: column {column!r} seems to hold {what}; expected persons"
-        raise InputError(msg)
+    refuse_no_persons(table, column, source)
     texts = table[column]
     _refuse_shared(table, column, source)
     people = numbers(texts, source=source, column=column, of="people")
@@ -215,15 +213,6 @@ def _people(table: pd.DataFrame, column: str, source: str) -> NDArray[np.float64
             raise InputError(msg)
     refuse_voids(people, texts, column, source)
     return people
-
-
-def _refuse_titles(table: pd.DataFrame, column: str, source: str) -> None:
-    """Raise `InputError` where a title above the table says that its numbers are thousands, or another thing."""
-    for title in table.attrs.get("titles", ()):
-        what = unit_of_title(title)
-        if what:
-            msg = f"{source}: the title {title!r} says {what}; expected persons in column {column!r}"
-            raise InputError(msg)
 
 
 def _refuse_shared(table: pd.DataFrame, column: str, source: str) -> None:
@@ -250,14 +239,6 @@ def _by_points(table: pd.DataFrame, column: str, source: str) -> list[Finding]:
     text = rows_text(table[column], unsure, "have a point before three digits")
     message = f"column {column!r}: {text}; read as decimals: if it groups thousands, write the people without it"
     return [Finding(code="ambiguous-point", source=source, message=message, count=int(unsure.sum()))]
-
-
-def _no_persons(column: str, source: str) -> list[Finding]:
-    unit = counted_instead(column)
-    if not unit:
-        return []
-    message = f"column {column!r} seems to count {unit}: whatever is said of people is said of these"
-    return [Finding(code="no-persons", source=source, message=message)]
 
 
 def _larger(group: NDArray[np.float64], people: NDArray[np.float64], name: str, source: str) -> list[Finding]:
@@ -325,10 +306,7 @@ def read_totals(area: gpd.GeoDataFrame, column: str, source: str) -> pd.Series[A
         found = f"no column {column!r} of official totals; it has {there}"
         msg = f"{source}: {found}; name it: population = {{ totals = ... }}"
         raise InputError(msg)
-    what = held_instead(column)
-    if what:
-        msg = f"{source}: column {column!r} seems to hold {what}; expected persons"
-        raise InputError(msg)
+    refuse_no_persons(area, column, source)
     cells = area[column]
     if not pd.api.types.is_numeric_dtype(cells):
         cells = pd.Series(numbers(cells.fillna(""), source=source, column=column), index=area.index)

@@ -25,7 +25,7 @@ from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.files import absence, is_file, is_full, no_room
 from accessibility.sources.tables.columns import JOINER, NUMBER, SHOWN, attributes, cell_text, rows_text
-from accessibility.sources.tables.totals import is_total, without_totals
+from accessibility.sources.tables.totals import are_names, is_total, without_totals
 from accessibility.sources.tables.workbooks import read_workbook, refuse_unfolding
 from accessibility.sources.texts import decode_text
 from accessibility.sources.vectors import read_vector, refuse_broken_shapes
@@ -40,6 +40,10 @@ _UNMARKED: Mapping[str, AbstractSet[tuple[int, int]]] = MappingProxyType({})
 _SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?[eE]\+(\d{1,2})")
 _CODE_DIGITS = 10  # shorter ones are people or money, and spreadsheets show them in full
 _DIVISION_DIGITS = 12  # of the statistics office's codes of counties, townships and villages
+_FOOTNOTE = re.compile(
+    r"[*※(\[]?\s*(备?注|附注|说明|(数据|资料)?来源|单位|填[表报]|制表|审核|(foot)?notes?\b|sources?\b|units?\b)|\(?\d{1,2}[).、]\s*\D.{5}",
+    re.IGNORECASE,
+)
 _WHOLE = re.compile(r"(\d{6,})\.0+")  # a code that a program took for a number
 
 
@@ -72,16 +76,16 @@ def table_of_rows(
     aside: dict[str, list[int]] = {"title-row": [at + 1 for at in range(header) if filled[at]]}
     heading, header = _heading(rows, header, findings, source)
     names = _header(heading, findings, source)
+    are_name = are_names(names)
     kept: dict[int, list[str]] = {}
     for at in range(header + 1, len(rows)):
         cells = [cell.strip() for cell in rows[at]]
         if any(cells[len(names) :]):
             msg = f"{source}: row {at + 1} has {len(cells)} cells under {len(names)} columns; expected as many"
             raise InputError(msg)
-        if not filled[at]:
-            aside.setdefault("blank-row", []).append(at + 1)
-        elif is_total(cells):
-            aside.setdefault("subtotal-row", []).append(at + 1)
+        code = _no_row(cells, are_name)
+        if code and (kept or code != "footnote-row"):
+            aside.setdefault(code, []).append(at + 1)
         else:
             kept[at + 1] = (cells + [""] * len(names))[: len(names)]
     trailing = [row for row in aside.get("blank-row", []) if row > max(kept, default=0)]
@@ -94,8 +98,20 @@ def table_of_rows(
     table = pd.DataFrame.from_dict(kept, orient="index", columns=names, dtype=object)
     findings += _write_out_codes(table, source)
     table.attrs |= {mark: _by_column(cells, names, kept) for mark, cells in marks.items()}
-    table.attrs["titles"] = [" ".join(filter(None, map(str.strip, rows[row - 1]))) for row in aside["title-row"]]
+    said = (*aside["title-row"], *aside.get("footnote-row", ()))
+    table.attrs["titles"] = [" ".join(filter(None, map(str.strip, rows[row - 1]))) for row in said]
     return table
+
+
+def _no_row(cells: Sequence[str], names: Sequence[bool]) -> str:
+    """Return what a row below the heading is that is none of the table; empty where it is one."""
+    filled = [cell for cell in cells if cell]
+    if not filled:
+        return "blank-row"
+    if is_total(cells, names):
+        return "subtotal-row"
+    alone = len(filled) == 1 < len(names) and _FOOTNOTE.match(unicodedata.normalize("NFKC", filled[0]))
+    return "footnote-row" if alone else ""
 
 
 def _by_column(
@@ -408,7 +424,17 @@ def _of_cells(path: Path, sheet: str | None, encoding: str | None, findings: lis
     if head.startswith((_ZIP, _COMPOUND)):
         book = read_workbook(path, sheet, findings)
         marks = {"spanned": book.spanned, "uncomputed": book.uncomputed}
-        return table_of_rows(book.rows, path.name, findings, marks)
+        table = table_of_rows(book.rows, path.name, findings, marks)
+        columns = list(table.columns)
+        table.attrs["sheet"] = book.name
+        table.attrs["units"] = {
+            columns[at]: unit for (row, at), unit in book.units.items() if row + 1 in table.index and at < len(columns)
+        }
+        hidden = [name for at, name in enumerate(columns) if at in book.hidden]
+        if hidden:
+            message = f"columns are hidden in the sheet and read like the others: {', '.join(hidden[:SHOWN])}"
+            findings.append(Finding(code="hidden-columns", source=path.name, message=message, count=len(hidden)))
+        return table
     _refuse_markup(head, path.name)
     rows, delimiter = _csv_rows(path, encoding, findings)
     if path.suffix.lower() in WORKBOOK_SUFFIXES and sum(len(row) > 1 for row in rows[:_TELLING_ROWS]) < 2:  # noqa: PLR2004

@@ -24,19 +24,46 @@ _TOTAL_ENDINGS = (
     *("合计", "小计", "总计", "共计", "汇总", "总数", "累计", "总和"),
     *("合計", "小計", "總計", "共計", "總數"),
 )
+_SURE_ENDINGS = ("合计", "小计", "总计", "共计", "合計", "小計", "總計", "共計", "subtotal")
+_NAMES = re.compile(
+    "id|.*(名|名称|编号|村|社区|小区|街道|镇|乡|县|市|区|村组|网格)|(.* )?name"
+    "|(district|township|town|village|county|city|province|region|community|neighbou?rhood|settlement|place)"
+)
 _WHOLE_DIVISION = re.compile(r"(全|本)([省市区县镇乡村州盟旗國国縣區]|街道)(人口)?")
 
 
-def is_total(cells: Sequence[str]) -> bool:
-    """Return whether a row is a sum of others: its first cell says so, a serial number before it apart.
+def is_total(cells: Sequence[str], names: Sequence[bool] = ()) -> bool:
+    """Return whether a row is a sum of others: its first cell says so, a serial number before it apart, or a name.
+
+    Parameters
+    ----------
+    cells
+        The cells of the row.
+    names
+        Which of them are names, see `are_names`: 小计 may stand in the column of villages, after that of towns.
 
     Examples
     --------
     >>> is_total(["12", "合 计", "300"]), is_total(["Subtotal 2"]), is_total(["Town hall", "", ""])
     (True, True, False)
+    >>> is_total(["East Town", "小计", "300"], [True, True, False])
+    True
     """
     plain = (_plain(cell) for cell in cells if cell)
-    return _names_total(next((text for text in plain if not text.isdecimal()), ""))
+    if _names_total(next((text for text in plain if not text.isdecimal()), "")):
+        return True
+    return any(is_name and _is_sum(cell) for cell, is_name in zip(cells, names, strict=False))
+
+
+def are_names(columns: Sequence[str]) -> list[bool]:
+    """Return which columns hold names of places, by their own.
+
+    Examples
+    --------
+    >>> are_names(["乡镇", "村(社区)", "Village name", "sex", "人口", "services"])
+    [True, True, True, False, False, False]
+    """
+    return [_NAMES.fullmatch(re.sub(r"\(.*\)$", "", plain_words(name)).strip()) is not None for name in columns]
 
 
 def without_totals(table: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[Finding]]:
@@ -50,11 +77,15 @@ def without_totals(table: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list
         What the finding calls it.
     """
     total, pending = np.zeros(len(table), np.bool_), np.arange(len(table))
-    for column in attributes(table):
+    columns = attributes(table)
+    for column, is_name in zip(columns, are_names(columns), strict=True):
+        if is_name and table[column].dtype.kind not in "iuf":
+            total |= [_is_sum(str(cell)) for cell in table[column].to_numpy()]
+    for column in columns:
         if not len(pending) or table[column].dtype.kind in "iuf":
             break
         cells = [str(cell).strip() for cell in table[column].to_numpy()[pending]]
-        total[pending] = [not _is_numbered(cell) and _names_total(_plain(cell)) for cell in cells]
+        total[pending] |= [not _is_numbered(cell) and _names_total(_plain(cell)) for cell in cells]
         pending = pending[[not cell or cell.isdecimal() for cell in cells]]
     if not total.any() or total.all():
         return table, []
@@ -67,6 +98,14 @@ def without_totals(table: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list
 def _is_numbered(cell: str) -> bool:
     """Return whether a cell is one of the ids that most are, at a glance."""
     return cell.isascii() and cell[-1:].isdigit() and "total" not in cell.casefold()
+
+
+def _is_sum(name: str) -> bool:
+    """Return whether a name is that of a sum, and of nothing else."""
+    if "计" not in name and "計" not in name and "otal" not in name.casefold():
+        return False  # as most names are; to make them plain takes its time
+    plain = _plain(name)
+    return plain == "total" or plain.endswith(_SURE_ENDINGS)
 
 
 def _plain(cell: str) -> str:

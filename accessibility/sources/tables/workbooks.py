@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
+from accessibility.sources.quantities import held_instead
 from accessibility.sources.tables import sheetcells
 from accessibility.sources.tables.columns import SHOWN, cell_text
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 Cell = tuple[int, int]
 
 _ZEROS = re.compile(r"0{2,}")  # a spreadsheet's format of codes that keep their leading zeros
+_MOST_COLUMNS = 16_384
+_PERCENTAGES = {"9": "0%", "10": "0.00%"}  # formats that every workbook has
+_CURRENCY = re.compile(r"\[\$([^\]-]*)[^\]]*\]")  # whatever stands there is shown
+_CONDITION = re.compile(r"\[[^\]]*\]")
+_LITERAL = re.compile(r'"[^"]*"|[\\!].|[_*].')
 _MOST_BYTES = 1 << 30
 _SMALL_BYTES = 64 << 20
 _MOST_TIMES = 100  # as many bytes unpacked as packed; a sheet of numbers has ten times as many
@@ -33,11 +39,15 @@ _ABORTED = "it asks for more memory than a table needs, or is damaged"
 class WorkbookSheet:
     """The cells of a sheet."""
 
+    name: str
     rows: list[list[str]]  # texts, row by row from the first
     # cells, by row and column from 0, that show nothing of their own: a merged cell above reaches over them
     spanned: set[Cell] = field(default_factory=set)
     # cells that hold a formula without a stored value, or with an error
     uncomputed: set[Cell] = field(default_factory=set)
+    # what the formats of cells say that their numbers are, where these are no persons
+    units: dict[Cell, str] = field(default_factory=dict)
+    hidden: set[int] = field(default_factory=set)  # columns, from 0
 
 
 def refuse_unfolding(path: Path) -> None:
@@ -83,7 +93,14 @@ def read_workbook(path: Path, sheet: str | None, findings: list[Finding]) -> Wor
         shown = ", ".join(map(str, facts.hidden[:SHOWN]))
         message = f"{len(facts.hidden)} rows are hidden in sheet {chosen!r} and read like the others: rows {shown}"
         findings.append(Finding(code="hidden-rows", source=path.name, message=message, count=len(facts.hidden)))
-    return WorkbookSheet(rows=rows, spanned=spanned, uncomputed=facts.uncomputed)
+    return WorkbookSheet(
+        name=chosen,
+        rows=rows,
+        spanned=spanned,
+        uncomputed=facts.uncomputed,
+        units=facts.units,
+        hidden=facts.hidden_columns,
+    )
 
 
 def _told(path: Path, sheet: str | None) -> Any:
@@ -127,11 +144,13 @@ def _fill_down(rows: list[list[str]], merged: list[tuple[Cell, Cell]]) -> set[Ce
 
 @dataclass(kw_only=True)
 class _Facts:
-    """What a sheet of a workbook in XML holds beside values: hidden rows (from 1), formulas, formats with zeros."""
+    """What a sheet of a workbook in XML holds beside values: what is hidden (rows from 1), formulas, and formats."""
 
     hidden: list[int] = field(default_factory=list)
+    hidden_columns: set[int] = field(default_factory=set)
     uncomputed: set[Cell] = field(default_factory=set)
     zeros: dict[Cell, int] = field(default_factory=dict)
+    units: dict[Cell, str] = field(default_factory=dict)
 
 
 def _facts(path: Path, sheet: str) -> _Facts:
@@ -143,15 +162,21 @@ def _facts(path: Path, sheet: str) -> _Facts:
         part = _part_of(archive, sheet)
         if part not in parts:
             return facts
-        zeros = _zero_formats(archive) if "xl/styles.xml" in parts else {}
+        formats = _formats(archive) if "xl/styles.xml" in parts else {}
+        zeros = {style: len(code) for style, code in formats.items() if _ZEROS.fullmatch(code)}
+        units = {style: unit for style, code in formats.items() if (unit := unit_of_format(code))}
         with archive.open(part) as stream:
-            for at, row in _rows_of(stream):
+            for at, row in _rows_of(stream, facts.hidden_columns):
                 cells = list(_cells_of(at, row))
                 if row.get("hidden") in ("1", "true") and any(_has_value(cell) for _, cell in cells):
                     facts.hidden.append(at + 1)
                 facts.uncomputed |= {place for place, cell in cells if _is_uncomputed(cell)}
-                shown = ((place, zeros.get(cell.get("s", "0"), 0)) for place, cell in cells)
-                facts.zeros |= {place: width for place, width in shown if width}
+                for place, cell in cells if zeros or units else ():
+                    style = cell.get("s", "0")
+                    if style in zeros:
+                        facts.zeros[place] = zeros[style]
+                    if style in units and cell.get("t", "n") == "n" and _has_value(cell):
+                        facts.units[place] = units[style]
     return facts
 
 
@@ -167,24 +192,47 @@ def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:
     return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
 
-def _zero_formats(archive: zipfile.ZipFile) -> dict[str, int]:
-    """Return how many digits each cell style shows at least, of those that show leading zeros."""
-    codes, styles = {}, {}
+def _formats(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Return the number format of each cell style that has one of the workbook's own, or a percentage."""
+    codes, styles = dict(_PERCENTAGES), {}
     for element in ET.fromstring(archive.read("xl/styles.xml")).iter():  # noqa: S314
         if _local(element) == "numFmt":
-            codes[element.get("numFmtId")] = element.get("formatCode", "")
+            codes[element.get("numFmtId", "")] = element.get("formatCode", "")
         elif _local(element) == "cellXfs":
-            styles = {str(at): codes.get(style.get("numFmtId"), "") for at, style in enumerate(element)}
-    return {style: len(code) for style, code in styles.items() if _ZEROS.fullmatch(code)}
+            styles = {str(at): codes.get(style.get("numFmtId", ""), "") for at, style in enumerate(element)}
+    return {style: code for style, code in styles.items() if code}
 
 
-def _rows_of(stream: IO[bytes]) -> Iterator[tuple[int, ET.Element]]:
-    """Yield the rows of a sheet with their place from 0; each is emptied once it was looked at."""
+def unit_of_format(code: str) -> str:
+    """Return what a number format of a spreadsheet says that its numbers are; nothing where they may be persons.
+
+    A format that divides by a thousand or ten thousand to show so is one of persons: those are stored.
+
+    Examples
+    --------
+    >>> [unit_of_format(code) for code in ("0.0%", '0.0"万人"', '#,##0" thousand"', '0"人/km²"')]
+    ['a share', 'ten thousands', 'thousands', 'a density']
+    >>> [unit_of_format(code) for code in ("#,##0", '0"人"', '0.0,"k"', '0!.0,"万"', "General")]
+    ['', '', '', '', '']
+    """
+    first = _CONDITION.sub("", _CURRENCY.sub(r'"\1"', code)).split(";")[0]
+    bare = _LITERAL.sub("", first)
+    if re.search("[0#?],+(?![0#?,])", bare):
+        return ""
+    words = "".join(found.strip('"\\!') for found in _LITERAL.findall(first)) + re.sub("[-+0#?.,/ ]", "", bare)
+    return held_instead(f" {words}")
+
+
+def _rows_of(stream: IO[bytes], hidden: set[int]) -> Iterator[tuple[int, ET.Element]]:
+    """Yield the rows of a sheet with their place from 0; each is emptied once it was looked at. Add hidden columns."""
     at, holder = -1, None
     for event, element in ET.iterparse(stream, events=("start", "end")):  # noqa: S314
         name = _local(element)
         if event == "start" and name == "sheetData":
             holder = element
+        elif event == "end" and name == "col" and element.get("hidden") in ("1", "true"):
+            first, last = int(element.get("min", "1")), int(element.get("max", "0"))
+            hidden.update(range(first - 1, min(last, _MOST_COLUMNS)))
         elif event == "end" and name == "row":
             at = int(element.get("r", at + 2)) - 1
             yield at, element

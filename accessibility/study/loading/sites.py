@@ -166,8 +166,9 @@ def load_area(load: Loading) -> tuple[gpd.GeoDataFrame | None, list[Finding]]:
             columns = ", ".join(str(c) for c in area.columns if c != "geometry")
             msg = f"{path.name}: no column {table.population!r}; it has {columns}"
             raise InputError(msg)
+        totals = read_totals(area, table.population, path.name)
         area = area.rename(columns={table.population: "population"})
-        area["population"] = read_totals(area, "population", path.name)
+        area["population"] = totals
     return area.set_index("name"), findings
 
 
