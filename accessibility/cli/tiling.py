@@ -33,7 +33,7 @@ from accessibility.study.loading.context import Loading, attribution_of, default
 from accessibility.study.loading.sites import load_area
 from accessibility.study.proposing import Question, SitingCase
 from accessibility.study.schema import read_study_file
-from accessibility.tiles.cluster import Workers, measure_tiles, parsed_memory
+from accessibility.tiles.cluster import Workers, measure_tiles, parsed_memory, return_memory
 from accessibility.tiles.cutting import Cut, cut_once
 from accessibility.tiles.gathering import Gathered, gather_tiles, map_whole, site_districts, tabulate_whole
 from accessibility.tiles.measuring import Asked, Tile
@@ -137,6 +137,7 @@ def run_tiles(
     claim_folder(folder, [path, *inputs.values()], overwrite=options.overwrite)
     stamps = stamp_files([path, *inputs.values()])
     cut = cut_once(area.load, inputs, path, progress.step)
+    return_memory()
     asked = Asked(
         pairs=question is not None,
         standard=area.settings.standard.standard,
@@ -158,6 +159,7 @@ def run_tiles(
     plan: SitingCase | NationalPlan | None = None
     with write_run(folder, record, kept) as aside:
         whole = gather_tiles(tiles, asked, aside / "demand.parquet")
+        return_memory()
         table, own = tabulate_whole(whole, cut), whole.own
         if own is not None:
             rows = own.by_group(whole.labels("district"), cut.districts)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+_BATCH = 1 << 20  # rows
+
 
 class Frozen:
     """A value that stays read-only when it is pickled or copied; what it had worked out from itself stays behind."""
@@ -197,6 +199,18 @@ def spans(first: NDArray[Any], many: NDArray[Any]) -> NDArray[np.int64]:
     end = np.cumsum(many)
     rows: NDArray[np.int64] = np.arange(end[-1] if len(end) else 0) + np.repeat(first - (end - many), many)
     return rows
+
+
+def batches(count: int) -> Iterator[slice]:
+    """Yield runs of so many rows together: what is worked out of one needs little memory beside the whole.
+
+    Examples
+    --------
+    >>> list(batches(3)), [rows.stop for rows in batches(2_000_000)]
+    ([slice(0, 3, None)], [1048576, 2000000])
+    """
+    for at in range(0, count, _BATCH):
+        yield slice(at, min(at + _BATCH, count))
 
 
 def starts_of(many: ArrayLike) -> NDArray[np.int64]:

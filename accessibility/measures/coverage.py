@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 import numpy as np
 
 from accessibility.errors import InputError, checked
-from accessibility.geo.arrays import Frozen, Same, locked, read_only
+from accessibility.geo.arrays import Frozen, Same, batches, locked, read_only
 from accessibility.geo.projection import NO_SITE, measure_radius, transform
 from accessibility.measures.service import Service, measure_service
 from accessibility.standards import CM_PER_M, MS_PER_S, Standard, Walker
@@ -19,7 +19,7 @@ from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
 from accessibility.wording import percent_text, share_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import folium
     import geopandas as gpd
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from accessibility.streets.search.packing import Graph
 
 
-_BATCH = 1 << 20  # people
 COLUMNS: dict[str, Any] = {
     "nearest": np.int32,
     "walk_s": np.float64,
@@ -582,17 +581,11 @@ def decide_coverage(
 ) -> Coverage:
     """Return who is within the standard, where the nearest sites are known already."""
     columns: dict[str, Any] = {name: np.empty(len(demand), dtype) for name, dtype in COLUMNS.items()}
-    for rows in _batches(len(demand)):
+    for rows in batches(len(demand)):
         for name, values in decide_people(demand.cutoffs(standard, rows), nearest.of(rows)).items():
             columns[name][rows] = values
     columns = {name: locked(values) for name, values in columns.items()}
     return Coverage(demand=demand, sites=sites, standard=standard, walker=walker, snapped=snapped, **columns)
-
-
-def _batches(count: int) -> Iterator[slice]:
-    """Yield the rows of people in parts: what is worked out of each on the way takes little room."""
-    for at in range(0, count, _BATCH):
-        yield slice(at, min(at + _BATCH, count))
 
 
 def decide_people(cutoffs: Mapping[str, NDArray[np.int64]], nearest: Nearest) -> dict[str, NDArray[Any]]:
@@ -662,7 +655,7 @@ def _search_from(graph: Graph, sites: Sites, snapped: Snapped, leg_cost_per_m: f
     counting = search.Stops(edge=np.where(sites.open, at.edge, np.int32(NOWHERE)), fraction=at.fraction, leg=at.leg)
     labels = np.empty(len(snapped.demand), np.uint64)
     found = search.nearest(graph, counting)
-    for rows in _batches(len(labels)):
+    for rows in batches(len(labels)):
         people = snapped.demand.take(rows).stops(leg_cost_per_m)
         labels[rows] = search.read_labels(graph, found, counting, people)
     return locked(labels)

@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 
 from accessibility.errors import InputError
-from accessibility.geo.arrays import finite_rows
+from accessibility.geo.arrays import batches, finite_rows
 from accessibility.geo.projection import WGS84
+from accessibility.measures.quantiles import weighted_quantiles
 from accessibility.wording import percent_text, share_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import geopandas as gpd
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.service import Service
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 TOTAL = "total"
 NO_DISTRICT = "(none)"
 _COUNT_OF_KIND = {"outlets": "outlet", "partner_banks": "bank"}
-_ROUNDING = 1e-10  # cumulated people this share short of a quantile have reached it
+_AT_ONCE = 1 << 22  # rows whose districts are told apart at once
 _S_PER_MIN = 60.0
 
 
@@ -159,62 +160,6 @@ class Figures(Protocol):
         """Who of the covered finds room; None where no site has a capacity."""
 
 
-def weighted_quantile(values: ArrayLike, weights: ArrayLike, q: float) -> float:
-    """Return the smallest value at which the cumulated weight is at least `q` of the whole (inverse CDF).
-
-    Parameters
-    ----------
-    values
-        ``(n,)`` values; NaN is above all others, as infinity is.
-    weights
-        ``(n,)`` weights, finite and not negative.
-    q
-        0 to 1; 0 is the smallest value that has weight.
-
-    Returns
-    -------
-    float
-        One of the values, infinity where it falls on one that is infinite or NaN; NaN where nothing has weight.
-
-    Raises
-    ------
-    InputError
-        Values and weights of different lengths, a weight below 0 or not finite, a `q` outside 0 to 1.
-
-    Examples
-    --------
-    >>> weighted_quantile([5, 10, 20, 40], [40, 30, 20, 10], 0.5)
-    10.0
-    >>> weighted_quantile([5, float("nan")], [1, 1], 0.9)
-    inf
-    """
-    value = np.asarray(values, dtype=np.float64)
-    weight = np.asarray(weights, dtype=np.float64)
-    if value.ndim != 1 or value.shape != weight.shape:
-        msg = f"values have shape {value.shape}, weights {weight.shape}; expected one weight a value"
-        raise InputError(msg)
-    if not (np.isfinite(weight) & (weight >= 0)).all():
-        msg = f"weights go from {weight.min()} to {weight.max()}; expected finite weights, 0 or more"
-        raise InputError(msg)
-    if not 0 <= q <= 1:
-        msg = f"quantile is {q}; expected 0 to 1"
-        raise InputError(msg)
-    return _quantiles(value, weight, (q,))[0]
-
-
-def _quantiles(value: NDArray[np.float64], weight: NDArray[np.float64], shares: Sequence[float]) -> list[float]:
-    """Return several of `weighted_quantile`: values are put in order once, and little is held beside them."""
-    if not (weight > 0).all():
-        value, weight = value[weight > 0], weight[weight > 0]
-    if not value.size:
-        return [float("nan") for _ in shares]
-    order = np.argsort(value, kind="stable")
-    cumulated = weight[order]
-    np.cumsum(cumulated, out=cumulated)
-    rows = np.searchsorted(cumulated, [(q - _ROUNDING) * cumulated[-1] for q in shares])
-    return [float("inf") if np.isnan(found) else float(found) for found in value[order[rows]]]
-
-
 def district_table(
     coverage: Coverage, district: pd.Series[Any], site_district: pd.Series[Any], *, names: Sequence[Any]
 ) -> pd.DataFrame:
@@ -268,16 +213,15 @@ def tabulate_districts(
         All districts, in the order of the rows.
     """
     at = np.where(rows < 0, rows.dtype.type(len(names)), rows)
-    order, ends = np.argsort(at, kind="stable"), np.cumsum(np.bincount(at, minlength=len(names) + 1))
-    table = pd.DataFrame([_figures(figures, here) for here in np.split(order, ends[:-1])])
-    del at, order
+    table = pd.DataFrame([_figures(figures, here) for here in _rows_of_each(at, len(names) + 1)])
+    del at
     table.insert(0, "district", [str(name) for name in names] + [NO_DISTRICT])
     for column, kind in _COUNT_OF_KIND.items():
         here = open_sites.loc[open_sites["kind"] == kind, "row"]
         table[column] = np.bincount(here % len(table), minlength=len(table))  # -1, no district, is the last row
     if not table["population"].iloc[-1] > 0:
         table = table.iloc[:-1]
-    total: dict[str, Any] = {"district": TOTAL, **_figures(figures, slice(None))}
+    total: dict[str, Any] = {"district": TOTAL, **_figures(figures)}
     total |= {column: int((open_sites["kind"] == kind).sum()) for column, kind in _COUNT_OF_KIND.items()}
     columns = district_columns(figures.standard, served=figures.service is not None)
     return pd.DataFrame([*table.to_dict("records"), total], columns=list(columns))
@@ -377,26 +321,35 @@ def setting_table(coverage: Figures) -> pd.DataFrame:
     ``covered_radius`` and ``covered_share_radius`` read every distance rule as a straight line. Where sites have a
     capacity, `SERVED_COLUMNS` come last.
     """
-    demand = coverage.demand
-    everyone = np.ones(len(demand.population), np.bool_)
+    settings = coverage.demand.settings
+    parts = [*batches(len(coverage.covered))] or [slice(0)]
+    by_part = [[_sums_of_setting(coverage, name, rows) for name in (*settings, None)] for rows in parts]
     rows = []
-    for name, here in [*((s, demand.setting == s) for s in demand.settings), (TOTAL, everyone)]:
-        people = demand.population[here]
-        whole, covered = float(people.sum()), float(people[coverage.covered[here]].sum())
-        as_radius = float(people[coverage.covered_radius[here]].sum())
+    for name, *several in zip((*settings, TOTAL), *by_part, strict=True):
+        sums = _added(several)
         row = {
             "setting": name,
-            "population": whole,
-            "covered": covered,
-            "covered_share": share_of(covered, whole),
-            "uncovered": float(people[~coverage.covered[here]].sum()),
-            "unreached": float(people[coverage.unreached[here]].sum()),
-            "covered_radius": as_radius,
-            "covered_share_radius": share_of(as_radius, whole),
-            **_served(coverage, here, whole, covered),
+            "population": sums["population"],
+            "covered": sums["covered"],
+            "covered_share": share_of(sums["covered"], sums["population"]),
+            "uncovered": sums["uncovered"],
+            "unreached": sums["unreached"],
+            "covered_radius": sums["covered_radius"],
+            "covered_share_radius": share_of(sums["covered_radius"], sums["population"]),
+            **_served(sums),
         }
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _sums_of_setting(coverage: Figures, setting: str | None, part: slice) -> dict[str, float]:
+    """Return what `setting_table` adds up of some demand points: of those in a setting, or of all."""
+    here = slice(None) if setting is None else coverage.demand.setting[part] == setting
+    people, covered = coverage.demand.population[part][here], coverage.covered[part][here]
+    rows_of: dict[str, Any] = {"population": slice(None), "covered": covered, "uncovered": ~covered}
+    rows_of |= {name: getattr(coverage, name)[part][here] for name in ("unreached", "covered_radius")}
+    sums = {name: float(people[rows].sum()) for name, rows in rows_of.items()}
+    return sums if coverage.service is None else sums | {"served": float(coverage.service.people[part][here].sum())}
 
 
 def speed_text(speed_m_s: float) -> str:
@@ -429,41 +382,85 @@ def _rows_of_districts(coverage: Coverage, district: pd.Series[Any], names: Sequ
     return codes
 
 
-def _figures(coverage: Figures, rows: NDArray[np.intp] | slice) -> dict[str, Any]:
-    """Return what the table says of some demand points, but for the counts of sites."""
-    people = coverage.demand.population[rows]
-    covered, setting = coverage.covered[rows], coverage.demand.setting[rows]
-    minutes = coverage.walk_s[rows] / _S_PER_MIN
-    whole, inside = float(people.sum()), float(people[covered].sum())
-    settings, as_radius = coverage.standard.settings, coverage.covered_radius[rows]
-    of = {s: float(people[setting == s].sum()) for s in settings}
-    covered_of = {s: float(people[covered & (setting == s)].sum()) for s in settings}
-    radius_of = {s: float(people[as_radius & (setting == s)].sum()) for s in coverage.standard.distance_settings}
-    reached = np.isfinite(minutes)
-    walked = float(people[reached] @ minutes[reached])
+def _rows_of_each(at: NDArray[np.signedinteger[Any]], count: int) -> Iterator[NDArray[np.intp]]:
+    """Yield the rows of each of so many districts, of as many at once as have `_AT_ONCE` rows together."""
+    size = np.zeros(count, np.int64)
+    for rows in batches(len(at)):
+        size += np.bincount(at[rows], minlength=count)
+    ends = np.cumsum(size)
+    first = 0
+    while first < count:
+        room = ends[first] - size[first] + _AT_ONCE
+        last = max(int(np.searchsorted(ends, room, side="right")), first + 1)
+        here = np.flatnonzero((at >= first) & (at < last))
+        order = here[np.argsort(at[here], kind="stable")]
+        yield from np.split(order, np.cumsum(size[first:last])[:-1])
+        first = last
+
+
+def _figures(figures: Figures, rows: NDArray[np.intp] | slice = slice(None)) -> dict[str, Any]:
+    """Return what the table says of some demand points, or of all, but for the counts of sites."""
+    people, walk_s = figures.demand.population[rows], figures.walk_s[rows]
+    parts = [*batches(len(people))] or [slice(0)]
+    sums = _added(_sums(figures, part if isinstance(rows, slice) else rows[part]) for part in parts)
     percents = (50, 90)
-    found = _quantiles(minutes, people, [percent / 100 for percent in percents])
-    quantiles = {f"walk_min_p{percent}": value for percent, value in zip(percents, found, strict=True)}
+    found = np.array(weighted_quantiles(walk_s, people, [percent / 100 for percent in percents])) / _S_PER_MIN
+    quantiles = {f"walk_min_p{percent}": value for percent, value in zip(percents, found.tolist(), strict=True)}
+    whole, settings = sums["population"], figures.standard.settings
+    shares = {"": settings, "_radius": figures.standard.distance_settings}
     return {
-        "population": whole,
-        **{f"{s}_people": of[s] for s in settings},
-        "covered": inside,
-        "covered_share": share_of(inside, whole),
-        **{f"{s}_covered_share": share_of(covered_of[s], of[s]) for s in settings},
-        **{f"{s}_covered_share_radius": share_of(part, of[s]) for s, part in radius_of.items()},
-        "uncovered": float(people[~covered].sum()),
-        "unreached": float(people[coverage.unreached[rows]].sum()),
-        "walk_min_mean": share_of(walked, float(people[reached].sum())),
+        **{name: sums[name] for name in ("population", "covered", "uncovered", "unreached")},
+        **{f"{s}_people": sums["people", s] for s in settings},
+        "covered_share": share_of(sums["covered"], whole),
+        **{
+            f"{s}_covered_share{how}": share_of(sums[f"covered{how}", s], sums["people", s])
+            for how, of in shares.items()
+            for s in of
+        },
+        "walk_min_mean": share_of(sums["walked"], sums["walking"]),
         **{name: value if np.isfinite(value) else float("nan") for name, value in quantiles.items()},
-        **_served(coverage, rows, whole, inside),
+        **_served(sums),
     }
 
 
-def _served(coverage: Figures, rows: NDArray[Any] | slice, whole: float, covered: float) -> dict[str, float]:
-    """Return `SERVED_COLUMNS` of some demand points; nothing where no site has a capacity."""
-    if coverage.service is None:
+def _sums(figures: Figures, rows: NDArray[np.intp] | slice) -> dict[Any, float]:
+    """Return what `_figures` adds up."""
+    people, covered = figures.demand.population[rows], figures.covered[rows]
+    setting, as_radius = figures.demand.setting[rows], figures.covered_radius[rows]
+    minutes = figures.walk_s[rows] / _S_PER_MIN
+    reached = np.isfinite(minutes)
+    of = {s: setting == s for s in figures.standard.settings}
+    rows_of: dict[Any, Any] = {
+        "population": slice(None),
+        "covered": covered,
+        "uncovered": ~covered,
+        "unreached": figures.unreached[rows],
+        "walking": reached,
+        **{("people", s): here for s, here in of.items()},
+        **{("covered", s): covered & here for s, here in of.items()},
+        **{("covered_radius", s): as_radius & of[s] for s in figures.standard.distance_settings},
+    }
+    sums: dict[Any, float] = {name: float(people[here].sum()) for name, here in rows_of.items()}
+    sums["walked"] = float(people[reached] @ minutes[reached])
+    if figures.service is not None:
+        sums["served"] = float(figures.service.people[rows].sum())
+    return sums
+
+
+def _added(several: Iterable[Mapping[Any, float]]) -> dict[Any, float]:
+    """Return sums of several sums, each under its name."""
+    found: dict[Any, float] = {}
+    for sums in several:
+        for name, value in sums.items():
+            found[name] = found.get(name, 0.0) + value
+    return found
+
+
+def _served(sums: Mapping[Any, float]) -> dict[str, float]:
+    """Return `SERVED_COLUMNS` of sums; nothing where no site has a capacity."""
+    if "served" not in sums:
         return {}
-    served = float(coverage.service.people[rows].sum())
+    served, whole, covered = (sums[name] for name in ("served", "population", "covered"))
     return dict(zip(SERVED_COLUMNS, (served, share_of(served, whole), covered - served), strict=True))
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,15 @@ def parsed_memory(text: str | None) -> int | None:
     except (ValueError, AttributeError) as error:
         msg = f"--memory {text}: no size; expected one such as 4GB"
         raise InputError(msg) from error
+
+
+def return_memory() -> None:
+    """Give memory that is free back to the system: what was taken in small pieces is else kept, by gigabytes."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    pa.default_memory_pool().release_unused()
+    with suppress(OSError, AttributeError, TypeError):  # of glibc alone
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def measure_tiles(

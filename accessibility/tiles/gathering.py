@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from accessibility.geo.arrays import batches
 from accessibility.measures.service import Service, served_in_line
 from accessibility.measures.tables import OWN_COLUMNS, tabulate_districts
 from accessibility.measures.walkers import GroupCoverage, GroupService, serve_groups
@@ -187,7 +188,17 @@ class Gathered:
         return replace(self, covered=self.at_speeds[speed_m_s])
 
     def _people(self, rows: NDArray[np.bool_]) -> float:
-        return float(self.demand.population[rows].sum())
+        people = self.demand.population
+        return float(sum(people[part][rows[part]].sum() for part in batches(len(people))))
+
+    def by_district(self, rows: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+        """Return the people of each district, first those in none: of some demand points, of all if None."""
+        home, people = self.demand.district, self.demand.population
+        found = np.zeros(len(home.categories) + 1)
+        for part in batches(len(people)):
+            here = slice(None) if rows is None else rows[part]
+            found += np.bincount(home.codes[part][here].astype(np.intp) + 1, people[part][here], len(found))
+        return found
 
     def _share(self, rows: NDArray[np.bool_]) -> float:
         return self._people(rows) / self.population if self.population > 0 else float("nan")
@@ -272,16 +283,19 @@ def _figures(tiles: Sequence[Tile], asked: Asked, site_ids: Sequence[str]) -> di
         ).combine_chunks()
         for name in columns:
             values = _numbers(table[name], known[name]) if name in known else table[name].to_numpy()
-            found.setdefault(name, np.empty(count, values.dtype))[at : at + len(values)] = values
+            if name not in found:
+                found[name] = np.empty(count, values.dtype)
+            found[name][at : at + len(values)] = values
         at += tile.last - tile.first
     return found
 
 
-def _numbers(texts: pa.ChunkedArray, known: pd.Index[Any]) -> NDArray[np.int32]:
-    """Return the places of texts among those that are known; -1 of none."""
+def _numbers(texts: pa.ChunkedArray, known: pd.Index[Any]) -> NDArray[np.signedinteger[Any]]:
+    """Return the places of texts among those that are known, in as few bytes as they need; -1 of none."""
     codes = texts.combine_chunks()
-    place = known.get_indexer(codes.dictionary.to_pylist()).astype(np.int32)
-    found: NDArray[np.int32] = np.append(place, np.int32(-1))[codes.indices.fill_null(-1).to_numpy()]
+    few = pd.Categorical([], categories=known).codes.dtype
+    place = np.append(known.get_indexer(codes.dictionary.to_pylist()), -1).astype(few)
+    found: NDArray[np.signedinteger[Any]] = place[codes.indices.fill_null(-1).to_numpy()]
     return found
 
 

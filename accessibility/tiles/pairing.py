@@ -146,8 +146,8 @@ def _needs(
         raise InputError(msg)
     if not names:
         return {TOTAL: asked.floors.get(TOTAL, asked.floor) * whole.population - whole.covered_people}
-    home, people = place[whole.demand.district.codes], whole.demand.population
-    all_of, now = (np.bincount(home[who] + 1, people[who], len(names) + 1)[1:] for who in (slice(None), whole.covered))
+    home = np.roll(place, 1) + 1  # those in none first, as by district
+    all_of, now = (np.bincount(home, whole.by_district(who), len(names) + 1)[1:] for who in (None, whole.covered))
     shares = np.array([asked.floors.get(name, asked.floor) for name in names])
     return dict(zip(names, (shares * all_of - now).tolist(), strict=True))
 
@@ -176,8 +176,7 @@ def merge_tiles(tiles: Sequence[Tile], whole: Gathered) -> Problem:
     table = pq.read_table(cut.folder / "sites.parquet")
     rows = np.flatnonzero(table["open"].to_numpy() | table["may_open"].to_numpy())
     sites = _sites(cut, table.take(pa.array(rows)))
-    home, population = whole.demand.district.codes, whole.demand.population
-    covered = np.bincount(home[whole.covered].astype(np.intp) + 1, population[whole.covered]).astype(np.float64)
+    covered = whole.by_district(whole.covered)
     where = np.flatnonzero(covered > 0)
     one = Pairs(start=np.arange(len(where) + 1), item=np.full(len(where), rows[np.argmax(sites.open)], np.int32))
     now = AlikePeople(

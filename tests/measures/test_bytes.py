@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility import Demand, Network, Sites, measure_coverage
+from accessibility.geo import arrays as geo_arrays
 from accessibility.geo import projection
-from accessibility.measures import coverage
 from accessibility.streets import network as streets
 from accessibility.streets.search import packing, segments
 from accessibility.streets.snapping import snap_study
@@ -69,7 +69,7 @@ are written. Of people: 16 for the place, 8 for how many they are, 8 for the id,
 
 
 def test_streets_and_people_take_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (coverage, streets, segments, projection):
+    for module in (geo_arrays, streets, segments, projection):
         monkeypatch.setattr(module, "_BATCH", 1_000)  # what is worked out batch by batch takes no room
     monkeypatch.setattr(packing, "_MANY", 0)  # as of streets that are large
     world = arrays()

@@ -12,8 +12,8 @@ import worlds
 from pyproj import Geod
 
 from accessibility import Coverage, Demand, InputError, Rule, Sites, Standard, Walker, measure_coverage
+from accessibility.geo import arrays
 from accessibility.geo.projection import WGS84, transform
-from accessibility.measures import coverage
 from accessibility.measures.coverage import COLUMNS
 from accessibility.streets.search import segments as snapping_grid
 
@@ -219,7 +219,7 @@ def test_people_decided_in_batches_are_decided_as_all_at_once(monkeypatch: pytes
     people = Demand(ids=range(n), setting=rng.choice(["urban", "town", "rural"], n), **at)  # type: ignore[arg-type]
     outlets = worlds.outlets([(0, 0), (4_000, 10)])
     whole = measure_coverage(worlds.line(), people, outlets)
-    for module in (coverage, snapping_grid):
+    for module in (arrays, snapping_grid):
         monkeypatch.setattr(module, "_BATCH", 7)
     parts = measure_coverage(worlds.line(), replace(people), outlets)
     for name in COLUMNS:

@@ -14,13 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accessibility import Coverage, Demand, InputError, Rule, Sites, Standard, Walker, measure_coverage
+from accessibility.geo import arrays
 from accessibility.geo.projection import WGS84, transform
+from accessibility.measures import quantiles, tables
+from accessibility.measures.quantiles import weighted_quantile
 from accessibility.measures.tables import (
     demand_table,
     district_columns,
     district_table,
     setting_table,
-    weighted_quantile,
 )
 from accessibility.present.layers.files import write_geoparquet
 from accessibility.present.map.legends import headlines
@@ -284,15 +286,36 @@ def test_a_quantile_is_not_moved_by_the_rounding_of_sums() -> None:
     assert weighted_quantile(range(10), people, 0.1) == 0
 
 
-@given(st.data(), weights, st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0]))
-def test_quantiles_are_those_of_people_one_by_one(data: st.DataObject, people: list[int], q: float) -> None:
-    values = data.draw(st.lists(st.integers(0, 5), min_size=len(people), max_size=len(people)))
-    one_by_one = np.repeat(values, people)
-    found = weighted_quantile(values, people, q)
+@pytest.mark.parametrize("at_once", [1 << 20, 2])
+@given(data=st.data(), people=weights, q=st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0]))
+def test_quantiles_are_those_of_people_one_by_one(
+    data: st.DataObject, people: list[int], q: float, at_once: int
+) -> None:
+    drawn = st.sampled_from([0, 1, 2, 2.5, 3, 5, np.inf, NAN])
+    values = data.draw(st.lists(drawn, min_size=len(people), max_size=len(people)))
+    one_by_one = np.repeat(np.where(np.isnan(values), np.inf, values), people)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quantiles, "_IN_ORDER", at_once)
+        patch.setattr(quantiles, "_BINS", 3)
+        found = weighted_quantile(values, people, q)
     if one_by_one.size:
-        assert found == np.quantile(one_by_one, q, method="inverted_cdf")
+        assert found == np.sort(one_by_one)[max(int(np.ceil(q * len(one_by_one) - 1e-9)) - 1, 0)]
     else:
         assert np.isnan(found)
+
+
+@given(coverages())
+def test_many_people_are_told_a_few_at_a_time(drawn: tuple[Coverage, list[str | None]]) -> None:
+    now, district = drawn
+    given = keyed(district, now.demand.ids), keyed(["B"], now.sites.ids)
+    at_once = district_table(now, *given, names=["A", "B"]), setting_table(now)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "_BATCH", 2)
+        patch.setattr(tables, "_AT_ONCE", 3)
+        patch.setattr(quantiles, "_IN_ORDER", 2)
+        found = district_table(now, *given, names=["A", "B"]), setting_table(now)
+    for table, expected in zip(found, at_once, strict=True):
+        pd.testing.assert_frame_equal(table, expected)
 
 
 @pytest.mark.parametrize(
