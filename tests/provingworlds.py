@@ -179,6 +179,74 @@ def draw_question(seed: int, *, most_sites: int = 8, most_points: int = 14) -> D
     )
 
 
+def draw_ties(seed: int) -> Drawn:
+    """Return a question of few values, with twins among its sites: many plans are as good as the best."""
+    random = np.random.default_rng([77, seed])
+    s, n = int(random.integers(3, 9)), int(random.integers(2, 12))
+    pair = random.integers(0, 4, (s, n)).astype(float)
+    people = random.integers(0, 3, n).astype(np.float64) * float(random.choice([1, 0.1, 10 / 3]))
+    if random.random() < 0.5:
+        pair[s - 1] = pair[0]
+    if random.random() < 0.3 and s > 3:
+        pair[s - 2] = pair[1]
+    pair = np.where(random.random((s, n)) < 0.1, np.inf, pair) if random.random() < 0.5 else pair
+    opened = random.random(s) < 0.15
+    cutoff = float(random.integers(0, 3))
+    made = Problem.from_costs(
+        pair,
+        people,
+        cutoff,
+        district=random.choice(list("ABC"), n),
+        ids=np.array([f"S{k:02d}" for k in random.permutation(s)], dtype=object),
+        open=opened,
+        candidate=~opened,
+        site_cost=random.choice([1.0, 1.0, 2.0], s) * float(random.choice([1, 0.1])),
+    )
+    kind, bank = (random.choice(names, s).astype(object) for names in (["bank", "new"], ["X", ""]))
+    problem = replace(made, kind=kind, bank=bank, site_xy=random.integers(0, 3, (s, 2)).astype(float))
+    sites = int(random.integers(1, 4))
+    conditions = _draw_conditions(random, problem) if random.random() < 0.5 else Conditions()
+    return Drawn(
+        problem=problem,
+        people=people,
+        cost=problem.site_cost,
+        pair=pair,
+        people_factor=1.0,
+        cost_factor=1.0,
+        pair_factor=1.0,
+        cutoff=cutoff,
+        sites=sites if random.random() < 0.7 else None,
+        budget=float(sites * problem.site_cost.min()),
+        reach=float(random.choice([0.3, 0.5, 0.9, 1])),
+        close=int(random.integers(0, 3)),
+        weight=None if random.random() < 0.6 else float(random.choice([0, 0.5, 0.7, 1.0])),
+        conditions=conditions,
+    )
+
+
+def turn_rows(problem: Problem, random: np.random.Generator) -> Problem:
+    """Return the same problem with its sites, its demand points and its districts in another order of rows."""
+    rows, columns = random.permutation(len(problem.open)), random.permutation(len(problem.people))
+    pair, within = np.full((len(rows), len(columns)), np.inf), np.zeros((len(rows), len(columns)), np.bool_)
+    pair[problem.pair_site, problem.demand] = problem.cost
+    within[problem.pair_site, problem.demand] = problem.within
+    pair, within = pair[rows][:, columns], within[rows][:, columns]
+    site, demand = np.nonzero(np.isfinite(pair))
+    named = random.permutation(len(problem.districts))
+    place = np.append(np.argsort(named), -1).astype(np.int32)
+    return Problem(
+        people=problem.people[columns],
+        start=np.concatenate([[0], np.cumsum(np.isfinite(pair).sum(axis=1))]),
+        demand=demand.astype(np.int32),
+        cost=pair[site, demand],
+        within=within[site, demand],
+        district=place[problem.district[columns]],
+        districts=tuple(problem.districts[k] for k in named),
+        site_xy=None if problem.site_xy is None else problem.site_xy[rows],
+        **{name: getattr(problem, name)[rows] for name in ("ids", "site_cost", "open", "candidate", "kind", "bank")},
+    )
+
+
 def _draw_limits(
     random: np.random.Generator, cost: NDArray[np.float64], candidate: NDArray[np.bool_]
 ) -> dict[str, Any]:

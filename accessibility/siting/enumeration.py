@@ -11,7 +11,7 @@ import numpy as np
 from accessibility.errors import SolverError
 from accessibility.siting.certificate import coverable, floor_people, limits_of, people_wanted, say_closest
 from accessibility.siting.limits import TOTAL, TOUCHING_M, district_people, improvable
-from accessibility.siting.numbers import alike
+from accessibility.siting.numbers import alike, say_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,15 +104,18 @@ def confirmed(problem: Problem, plan: SitingPlan) -> SitingPlan:
         if best.feasible and plan.ended_by != "proof":
             return plan  # it was cut short, and says so
         if best.feasible:
-            msg = f"the solver found no {plan.model} plan; a look at every plan finds one of {best.worth[-1]:.10g}"
+            msg = (
+                f"the solver found no {plan.model} plan; a look at every plan finds one of {say_number(best.worth[-1])}"
+            )
             raise SolverError(msg)
         closest = problem.people_units.alike(sum(plan.short_people.values()), best.short)
-        told = say_closest(problem, plan.short_people, proven=closest) if plan.ended_by != "proof" else plan.message
-        return replace(plan, bound_by="enumeration", ended_by="proof", message=told)
+        said = say_closest(problem, plan.short_people, proven=closest) if plan.ended_by != "proof" else plan.message
+        return replace(plan, bound_by="enumeration", ended_by="proof", message=said)
     if best.feasible and is_best(problem, plan, best):
         return replace(plan, bound=plan.objective, bound_by="enumeration", status="optimal", ended_by="proof")
     if plan.status == "optimal":
-        msg = f"the solver takes a {plan.model} plan of {plan.objective:.10g} for the best; the best is {best.worth}"
+        worth = " and ".join(map(say_number, best.worth))
+        msg = f"the solver takes a {plan.model} plan of {say_number(plan.objective)} for the best; the best is {worth}"
         raise SolverError(msg)
     return plan
 

@@ -321,7 +321,8 @@ class Relaxation:
         if interior:
             self._highs.setOptionValue("solver", "ipm")
             self._highs.setOptionValue("run_crossover", "off")
-        self._highs.passModel(_model(program))
+        # Numbers too far apart for the solver: nothing is asked of what is not all there.
+        self._refused = self._highs.passModel(_model(program)) == highspy.HighsStatus.kError
         self._program, self._interior = program, interior
         if begin is not None:
             self._begin(*begin)
@@ -349,10 +350,25 @@ class Relaxation:
         count, starts = rows.shape[0], rows.indptr[:-1].astype(np.int32)
         above = np.full(count, INFINITE)
         index, value = rows.indices.astype(np.int32), rows.data.astype(np.float64)
-        self._highs.addRows(count, lower, above, rows.nnz, starts, index, value)
+        added = self._highs.addRows(count, lower, above, rows.nnz, starts, index, value)
+        self._refused |= added == highspy.HighsStatus.kError
 
     def solve(self, clock: Clock, iteration: float = _ITERATION) -> Answer:
-        """Return the answer for the rows there are; an iteration counts so much for every entry, row and column."""
+        """Return the answer for the rows there are; an iteration counts so much for every entry, row and column.
+
+        Without values where the solver refused the program or a row of it.
+        """
         begun = time.monotonic()
+        if self._refused:
+            worst = -INFINITE if self._program.maximise else INFINITE
+            return Answer(
+                values=None,
+                objective=worst,
+                bound=-worst,
+                duals=None,
+                reduced_costs=None,
+                infeasible=False,
+                seconds=0.0,
+            )
         _run(self._highs, clock, mixed=False, iteration=iteration, interior=self._interior)
         return _answer(self._highs, self._program, mixed=False, seconds=time.monotonic() - begun)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from accessibility.errors import InfeasibleError, InputError, UnprovenError
+from accessibility.siting.certificate import say_lacking, say_people
 from accessibility.siting.counts import Reach, serve_most
 from accessibility.siting.exact import Effort, Program, solve_within
 from accessibility.siting.growing import witnessed
@@ -74,6 +75,7 @@ def short_of_people(problem: Problem, limits: Limits, terms: Terms, clock: Clock
     kept[terms.required] = True
     bare = np.flatnonzero(np.isinf(problem.nearest_cost(kept)))
     columns = np.flatnonzero(terms.allowed)
+    columns = columns[np.argsort(problem.rank[columns])]
     row, column = np.full(len(problem.people), -1, np.intp), np.full(len(problem.open), -1, np.intp)
     row[bare], column[columns] = np.arange(len(bare)), np.arange(len(columns))
     pairs = (row[problem.demand] >= 0) & (column[problem.pair_site] >= 0)
@@ -88,11 +90,14 @@ def short_of_people(problem: Problem, limits: Limits, terms: Terms, clock: Clock
     people = float(problem.people[missing].sum())
     least = units.amount(float(units.whole[bare].sum()) - most)
     short = {name: count for name, count in district_people(problem, missing).items() if count > 0}
-    where = f" ({', '.join(f'{name} {count:,.0f}' for name, count in short.items())})" if problem.districts else ""
-    surely = "" if math.isclose(people, least, rel_tol=1e-6, abs_tol=1e-6) else f", or {least:,.0f} at the least"
+    listed = ", ".join(f"{name} {say_people(problem, count)}" for name, count in short.items())
+    where = f" ({listed})" if problem.districts else ""
+    surely = "" if units.alike(people, least) else f", or {say_people(problem, least)} at the least"
+    points, many = f"{int(missing.sum()):,} demand points", say_people(problem, people)
     msg = (
-        f"no plan: what the limits allow reaches all but {people:,.0f} people at {int(missing.sum()):,} demand"
-        f" points{where}{surely}"
+        f"no plan: what the limits allow reaches all but {many} people at {points}{where}{surely}"
+        if short
+        else f"no plan: what the limits allow leaves {points} without people out of reach"
     )
     plan = _nothing(problem, limits, clock, model, {"message": msg, "short_people": short})
     return witnessed(problem, plan, clock)
@@ -142,8 +147,8 @@ def unmet_floors(
     """Return the plan that says how many people the floors lack, however the sites are chosen, and where."""
     units = problem.people_units
     missing = {name: units.amount(people) for name, people in zip(terms.floor_people, short, strict=True) if people > 0}
-    where = ", ".join(f"{people:,.0f} people in {name}" for name, people in missing.items())
-    plan = refused_plan(problem, limits, model, f"the floors cannot all be met: short by {where}")
+    listed = say_lacking(problem, missing)
+    plan = refused_plan(problem, limits, model, f"the floors cannot all be met: short by {listed}")
     return replace(plan, short_people=missing, bound_by="solver")
 
 

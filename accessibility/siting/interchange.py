@@ -93,7 +93,7 @@ def improve_median(
     for _ in range(_PASSES):
         clock.spend(_READS * len(values.weighed[1]) + len(begin) * float(inside.sum()))
         nearest = survey(values, inside)
-        tolerance = _ROUNDING * max(1.0, float(nearest.first.sum()))
+        tolerance = _ROUNDING * float(nearest.first.sum())
         moves = _interchange(pairs, room.arrays, (inside, left), nearest, tolerance)
         # Whoever is idle takes up room that a swap may need.
         if clock.up or not (moves or _drop_idle(values, room, (inside, left))):

@@ -218,9 +218,13 @@ def _exclusive(problem: Problem, asked: Conditions) -> Iterable[Pack]:
         apart = np.hypot(*(xy[near[:, 0]] - xy[near[:, 1]]).T)
         near = np.sort(rows[near[apart < asked.spacing_m - TOUCHING_M]], axis=1)
         pairs |= set(map(tuple, near.tolist()))
-    shut = {a for a, b in pairs if problem.open[b]} | {b for a, b in pairs if problem.open[a]}
-    yield from (Pack(rows=np.array([row], dtype=np.intp), room=0) for row in sorted(shut) if problem.candidate[row])
-    yield from (Pack(rows=np.array(c, dtype=np.intp), room=1) for c in _cliques(pairs, problem.candidate))
+    # In the order of ids, so that the order of rows decides nothing.
+    site, rank = np.argsort(problem.rank), problem.rank.tolist()
+    turned = {(min(rank[a], rank[b]), max(rank[a], rank[b])) for a, b in pairs}
+    opened, candidate = problem.open[site], problem.candidate[site]
+    shut = {a for a, b in turned if opened[b]} | {b for a, b in turned if opened[a]}
+    yield from (Pack(rows=site[[k]], room=0) for k in sorted(shut) if candidate[k])
+    yield from (Pack(rows=np.sort(site[list(c)]), room=1) for c in _cliques(turned, candidate))
 
 
 def _pair(problem: Problem, pair: tuple[object, object]) -> tuple[int, int]:

@@ -261,7 +261,7 @@ class MedianCourse:
         if offers is not None:
             self.offers = offers
         bound = next_whole(bound) if self.median.whole else bound
-        if by == "solver" and self.value - bound <= PROVEN * max(1.0, self.median.fixed + self.value):
+        if by == "solver" and self.value - bound <= PROVEN * (self.median.fixed + self.value):
             bound = self.value  # by the solver nothing is better, within its tolerance
         if bound > self.bound:
             self.bound, self.by = min(bound, self.value), by

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from accessibility.geo.arrays import starts_of
 from accessibility.siting.limits import money_left
-from accessibility.siting.numbers import HALF, WHOLE_BITS, read_units, solver_unit
+from accessibility.siting.numbers import HALF, WHOLE_BITS, about_one_million, exact_units, solver_unit
 from accessibility.streets.search.compiling import maker
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Values(RowValues):
         if not bare.any():
             return self
         start, _, value = self.by_row
-        dearest = value[start[1:] - 1] + max(float(value.mean()), 1.0)
+        dearest = value[start[1:] - 1] + (float(value.mean()) or 1.0)
         return replace(self, base=np.where(bare, factor * dearest, self.base))
 
     def nearer(self, rank: int) -> Values:
@@ -271,7 +271,7 @@ def _turned(start: I64, row: I32, value: F64, r: int) -> tuple[I32, F64]:
 class Factors:
     """People and costs of pairs as the search multiplies them."""
 
-    # people, cost: (n,) and (k,): whole numbers where both have a unit, otherwise parts of a sum of about a million
+    # people, cost: (n,) and (k,): whole numbers where both have a unit, otherwise parts of about a million, unrounded
     people: NDArray[np.float64]
     cost: NDArray[np.float64]
     unit: float  # people times cost of one
@@ -280,22 +280,19 @@ class Factors:
 
 def read_factors(problem: Problem) -> Factors:
     """Return people and costs in one unit: whatever they are scaled by, the search takes the same course."""
-    people, cost = problem.people_units, read_units(problem.cost, "costs of pairs", needed=False)
-    most = float(people.whole.sum()) * float(cost.whole.max(initial=0))
-    if people.exact and cost.exact and most < 2.0**WHOLE_BITS:
-        return Factors(
-            people=people.whole.astype(np.float64),
-            cost=cost.whole.astype(np.float64),
-            unit=people.unit * cost.unit,
-            whole=True,
-        )
-    many, far = solver_unit(float(people.whole.sum())), solver_unit(float(cost.whole.max(initial=0)))
-    return Factors(
-        people=people.whole / many,
-        cost=cost.whole / far,
-        unit=people.unit * many * cost.unit * far,
-        whole=False,
-    )
+    people, cost = problem.people_units, exact_units(problem.cost, "costs of pairs")
+    if people.exact and cost is not None:
+        most = float(people.whole.sum()) * float(cost.whole.max(initial=0))
+        if most < 2.0**WHOLE_BITS:
+            return Factors(
+                people=people.whole.astype(np.float64),
+                cost=cost.whole.astype(np.float64),
+                unit=people.unit * cost.unit,
+                whole=True,
+            )
+    # As they are: a cost that is nothing beside the sum of all pairs may be all that somebody's way costs.
+    many, far = about_one_million(problem.population), about_one_million(float(problem.cost.max(initial=0.0)))
+    return Factors(people=problem.people / many, cost=problem.cost / far, unit=many * far, whole=False)
 
 
 def next_whole(bound: float) -> float:

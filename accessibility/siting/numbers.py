@@ -83,6 +83,19 @@ class Units:
         return min(relative, HALF / 2) if self.exact else relative + HALF * len(self.whole)
 
 
+def say_number(value: float) -> str:
+    """Return a number as a sentence tells it: to 15 digits, and what is beyond all numbers in words.
+
+    Examples
+    --------
+    >>> say_number(41.0), say_number(0.1 + 0.2), say_number(12345.5), say_number(float("inf"))
+    ('41', '0.3', '12,345.5', 'beyond all numbers')
+    """
+    if not math.isfinite(value):
+        return "no number" if math.isnan(value) else "beyond all numbers"
+    return f"{value:,.15g}"
+
+
 def alike(one: float, other: float) -> bool:
     """Return whether two numbers are the same but for what sums of floats leave; endless ones only where both are."""
     return one == other or abs(one - other) <= 2 * CLOSE * max(abs(one), abs(other)) < math.inf
@@ -110,6 +123,38 @@ def read_units(values: NDArray[np.float64], name: str, *, needed: bool = True) -
     >>> read_units(np.array([10 / 3, 20 / 3, 5.0]), "costs").whole.tolist()
     [2, 4, 3]
     """
+    found = exact_units(values, name)
+    if found is not None:
+        return found
+    positive = values[values > 0]
+    total, least = float(positive.sum()), float(positive.min())
+    unit = _finest(total)
+    if least <= unit * HALF and (needed or total >= 2.0**WHOLE_BITS):
+        msg = f"{name} go from {least:g} to {positive.max():g}; expected numbers whose sums can be told apart"
+        raise InputError(msg)
+    return Units(whole=np.rint(values / unit).astype(np.int64), unit=unit, exact=False)
+
+
+def exact_units(values: NDArray[np.float64], name: str) -> Units | None:
+    """Return amounts as whole multiples of a unit where they are such; None where there is none that sums can hold.
+
+    Parameters
+    ----------
+    values, name
+        As of `read_units`.
+
+    Raises
+    ------
+    InputError
+        Amounts whose sum is beyond all numbers.
+
+    Examples
+    --------
+    >>> exact_units(np.array([10 / 3, 20 / 3]), "costs").whole.tolist()
+    [1, 2]
+    >>> exact_units(np.sqrt(np.arange(2.0, 40.0)), "costs") is None
+    True
+    """
     positive = values[values > 0]
     with np.errstate(over="ignore"):
         total = float(positive.sum())
@@ -118,23 +163,24 @@ def read_units(values: NDArray[np.float64], name: str, *, needed: bool = True) -
     if not math.isfinite(total):
         msg = f"{name} are {positive.max():g} and more; expected sums that a number can hold"
         raise InputError(msg)
-    unit = 2.0 ** (math.ceil(math.log2(total)) - WHOLE_BITS + 1)
+    unit = _finest(total)
     scaled = values / unit
-    if (scaled == np.floor(scaled)).all():
-        return _reduced(scaled, unit)
-    found = _by_ratio(values, positive)
-    if found is not None:
-        return found
-    least = float(positive.min())
-    if least <= unit * HALF and (needed or total >= 2.0**WHOLE_BITS):
-        msg = f"{name} go from {least:g} to {positive.max():g}; expected numbers whose sums can be told apart"
-        raise InputError(msg)
-    return Units(whole=np.rint(scaled).astype(np.int64), unit=unit, exact=False)
+    return _reduced(scaled, unit) if (scaled == np.floor(scaled)).all() else _by_ratio(values, positive)
+
+
+def about_one_million(values: float) -> float:
+    """Return the power of two of which a sum is about a million: dividing by it rounds nothing."""
+    return 2.0 ** (math.ceil(math.log2(values)) - _SCALED_BITS) if values > 0 else 1.0
+
+
+def _finest(total: float) -> float:
+    """Return the least unit in which a sum is held without rounding."""
+    return 2.0 ** (math.ceil(math.log2(total)) - WHOLE_BITS + 1)
 
 
 def solver_unit(total: float) -> float:
     """Return how many units make one in a solver, so that sums are far above its tolerances and far below 2^53."""
-    return 1.0 if total <= 2.0**_PLAIN_BITS else 2.0 ** (math.ceil(math.log2(total)) - _SCALED_BITS)
+    return 1.0 if total <= 2.0**_PLAIN_BITS else about_one_million(total)
 
 
 def _reduced(whole: NDArray[np.float64], unit: float) -> Units:

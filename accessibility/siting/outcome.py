@@ -15,6 +15,7 @@ from accessibility.siting.certificate import (
     proven_bound,
     say_closest,
     say_lacking,
+    say_people,
 )
 from accessibility.siting.growing import witnessed
 from accessibility.siting.limits import district_people, improvable, least_share
@@ -141,7 +142,11 @@ def _beyond(problem: Problem) -> str:
     """Return the sentence about people whom nobody could cover; empty where there are none."""
     everyone = problem.covered_by(problem.open | problem.candidate)
     beyond = problem.population - float(problem.people[everyone].sum())
-    return f"{beyond:,.0f} people are out of reach of every candidate" if beyond > CLOSE * problem.population else ""
+    return (
+        f"{say_people(problem, beyond)} people are out of reach of every candidate"
+        if beyond > CLOSE * problem.population
+        else ""
+    )
 
 
 def refused_plan(problem: Problem, limits: Limits, model: Model, sentence: str) -> SitingPlan:

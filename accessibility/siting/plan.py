@@ -551,7 +551,7 @@ def order_by_gain(
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return site rows in opening order, and the people each brings in: greatest gain first.
 
-    Ties break by lower cost, then by id.
+    Gains are compared in whole units of people, so that no order of rows decides; ties break by lower cost, then by id.
 
     Parameters
     ----------
@@ -563,13 +563,13 @@ def order_by_gain(
         ``(s,)`` sites that count before; those open today where not given.
     """
     covered = problem.covered.copy() if kept is None else problem.covered_by(kept)
-    rank = problem.rank
+    rank, whole = problem.rank, problem.people_units.whole
     reach: dict[int, NDArray[np.int32]] = {}
 
-    def place(row: int) -> tuple[float, float, int, int]:
+    def place(row: int) -> tuple[int, float, int, int]:
         """Return what decides the turn of a site: people it would bring in now, cost, id."""
         left = reach[row] = reach[row][~covered[reach[row]]]
-        return -float(problem.people[left].sum()), float(problem.site_cost[row]), int(rank[row]), row
+        return -int(whole[left].sum()), float(problem.site_cost[row]), int(rank[row]), row
 
     for row in map(int, rows):
         pairs = slice(problem.start[row], problem.start[row + 1])
@@ -587,7 +587,7 @@ def order_by_gain(
         heapq.heappop(waiting)
         covered[reach[now[-1]]] = True
         order.append(now[-1])
-        gains.append(-now[0])
+        gains.append(float(problem.people[reach[now[-1]]].sum()))
     return np.array(order, dtype=np.intp), np.array(gains)
 
 

@@ -60,7 +60,7 @@ class Problem(Frozen):
     district
         ``(n,)`` int32 place of each point's district in `districts`, -1 without one.
     districts
-        Names of the districts.
+        Names of the districts; kept in the order of names, whatever order they come in.
     site_xy
         ``(s, 2)`` metres, for the spacing between sites; None where not known.
     sites
@@ -137,6 +137,10 @@ class Problem(Frozen):
             found=district,
             expected=f"places among {len(self.districts)} districts",
         )
+        names = tuple(map(str, self.districts))
+        order = sorted(range(len(names)), key=names.__getitem__)
+        place = np.empty(len(names) + 1, np.int32)
+        place[[*order, NO_DISTRICT]] = [*range(len(names)), NO_DISTRICT]
         ids = unique_ids(_or(self.ids, range(s)), name="problem")
         points = unique_ids(_or(self.points, range(n)), name="problem points")
         values: dict[str, Any] = {
@@ -152,8 +156,8 @@ class Problem(Frozen):
             "bank": read_only(_or(self.bank, np.full(s, "")), dtype=object, shape=(s,), name="problem bank"),
             "ids": read_only(ids, dtype=object, shape=(s,), name="problem ids"),
             "points": read_only(points, dtype=object, shape=(n,), name="problem points"),
-            "district": district,
-            "districts": tuple(map(str, self.districts)),
+            "district": read_only(place[district], dtype=np.int32, shape=(n,), name="problem district"),
+            "districts": tuple(names[k] for k in order),
         }
         if self.site_xy is not None:
             xy = read_only(self.site_xy, dtype=np.float64, shape=(s, 2), name="problem site_xy")

@@ -20,13 +20,14 @@ from accessibility.siting.certificate import (
     limits_of,
     people_wanted,
     proven_bound,
+    say_people,
 )
 from accessibility.siting.claims import claims_of
 from accessibility.siting.counts import read_moves
 from accessibility.siting.enumeration import MANY, Best, best_plan, is_best
 from accessibility.siting.limits import TOTAL, district_people, improvable, least_share, read_terms
 from accessibility.siting.models.p_median import median_bound
-from accessibility.siting.numbers import CLOSE, alike
+from accessibility.siting.numbers import CLOSE, alike, say_number
 from accessibility.siting.tree import least_loss
 
 if TYPE_CHECKING:
@@ -78,19 +79,25 @@ def verify_plan(problem: Problem, plan: SitingPlan) -> None:
     >>> verify_plan(problem, plan)
     >>> verify_plan(problem, replace(plan, objective=41.0))
     Traceback (most recent call last):
-    accessibility.errors.UnprovenError: the plan says that its objective is 41.0; it is 40.0
+    accessibility.errors.UnprovenError: the plan says that its objective is 41; it is 40
     """
     terms = check_question(problem, plan)
     counts = check_sites(problem, plan)
-    _check_figures(problem, plan, terms, counts)
     short = _short(problem, plan, counts)
     if plan.status == "infeasible":
+        _check_figures(problem, plan, terms, counts)
         _check_infeasible(problem, plan, terms, short)
         return
+    unserved = int(np.isinf(problem.nearest_cost(counts)).sum()) if plan.model in _SERVING else 0
+    if unserved:
+        _refuse(f"the plan is called {plan.status}; its sites leave {unserved} demand points unserved, expected none")
+    _check_figures(problem, plan, terms, counts)
     for name, people in short.items():
-        _refuse(f"the plan is called {plan.status}; it is short by {people} people in {name}, not by 0")
+        _refuse(
+            f"the plan is called {plan.status}; it is short by {say_people(problem, people)} people in {name}, not by 0"
+        )
     if plan.short_people:
-        _refuse(f"the plan is called {plan.status} and says which people it lacks: {dict(plan.short_people)}")
+        _refuse(f"the plan is called {plan.status} and says which people it lacks: {_listed(plan.short_people)}")
     _check_bound(problem, plan)
 
 
@@ -106,7 +113,7 @@ def check_question(problem: Problem, plan: SitingPlan) -> Terms:
         _refuse(f"the plan is of the model {plan.model!r}; expected one of {', '.join(MODELS)}")
     _check_own_terms(plan)
     if plan.budget is not None and not 0 <= plan.budget < math.inf:
-        _refuse(f"the plan has the budget {plan.budget}; expected a cost of 0 or more")
+        _refuse(f"the plan has the budget {say_number(plan.budget)}; expected a cost of 0 or more")
     if plan.model not in _FREE and plan.sites_limit is None and plan.budget is None:
         _refuse(f"the plan has neither a number of sites nor a budget; expected a limit of {plan.model}")
     if (plan.conditions.floor or plan.conditions.floors) and plan.model not in _FLOORED:
@@ -165,6 +172,10 @@ def _refuse(message: str) -> NoReturn:
     raise UnprovenError(message)
 
 
+def _listed(people: Mapping[str, float]) -> str:
+    return ", ".join(f"{say_number(number)} people in {name}" for name, number in people.items())
+
+
 def _is_count(value: object) -> bool:
     try:
         return operator.index(value) >= 0  # type: ignore[arg-type]  # what is no number is caught
@@ -174,7 +185,7 @@ def _is_count(value: object) -> bool:
 
 def _agree(problem: Problem, what: str, claimed: float, found: float) -> None:
     if not problem.people_units.alike(claimed, found):
-        _refuse(f"the plan says that {what} is {claimed}; it is {found}")
+        _refuse(f"the plan says that {what} is {say_number(claimed)}; it is {say_number(found)}")
 
 
 def _check_figures(problem: Problem, plan: SitingPlan, terms: Terms, counts: NDArray[np.bool_]) -> None:
@@ -191,19 +202,20 @@ def _check_figures(problem: Problem, plan: SitingPlan, terms: Terms, counts: NDA
         later = [k for k in range(1, len(gains)) if gains[k] > gains[k - 1] * (1 + CLOSE)]
         if later:
             k = later[0]
-            _refuse(f"the plan opens {plan.selected[k]!r} with {gains[k]} people after one with {gains[k - 1]}")
+            gain, last = say_number(gains[k]), say_number(gains[k - 1])
+            _refuse(f"the plan opens {plan.selected[k]!r} with {gain} people after one with {last}")
     _check_end(problem, plan, terms)
     if plan.status != "infeasible" or plan.model not in _SERVING:
         found = objective_of(problem, plan, counts)
         same = problem.cost_units.alike if plan.model in SPENDING else _alike_of(problem, plan)
         if not same(plan.objective, found):
-            _refuse(f"the plan says that its objective is {plan.objective}; it is {found}")
+            _refuse(f"the plan says that its objective is {say_number(plan.objective)}; it is {say_number(found)}")
 
 
 def _check_end(problem: Problem, plan: SitingPlan, terms: Terms) -> None:
     """Check what ended the search, and how large the question was."""
     if not 0 <= plan.seconds < math.inf:
-        _refuse(f"the plan took {plan.seconds} s; expected seconds")
+        _refuse(f"the plan took {say_number(plan.seconds)} s; expected seconds")
     if (plan.status == "feasible") == (plan.ended_by == "proof"):
         _refuse(f"the plan is called {plan.status}, and its search ended by {plan.ended_by}")
     if plan.sizes is not None:
@@ -248,8 +260,8 @@ def _check_infeasible(problem: Problem, plan: SitingPlan, terms: Terms, short: M
         terms = read_moves(problem, limits_of(plan), int(plan.closures_limit or 0))[1]
     if terms.contradiction:
         if plan.selected or plan.short_people or plan.trees:
-            told = f"it selects {plan.selected} and has {len(plan.trees)} trees"
-            _refuse(f"the plan is refused because {terms.contradiction}; {told}, expected none")
+            found = f"it selects {len(plan.selected)} sites and has {len(plan.trees)} trees"
+            _refuse(f"the plan is refused because {terms.contradiction}; {found}, expected none")
         return
     _check_none(problem, plan, terms, short)
 
@@ -259,7 +271,7 @@ def _check_none(problem: Problem, plan: SitingPlan, terms: Terms, short: Mapping
     best = best_plan(problem, plan, MANY)
     everything = _short(problem, plan, problem.open | terms.allowed | _required(problem, terms))
     if best is not None and best.feasible:
-        _refuse(f"the plan is called infeasible; there is a plan with an objective of {best.worth[0]}")
+        _refuse(f"the plan is called infeasible; there is a plan with an objective of {say_number(best.worth[-1])}")
     if plan.bound_by == "tree" or plan.trees:
         check_trees(problem, plan)
     if best is None and not everything and plan.bound_by not in ("solver", "tree"):
@@ -278,26 +290,27 @@ def _required(problem: Problem, terms: Terms) -> NDArray[np.bool_]:
 
 def _check_missing(problem: Problem, plan: SitingPlan, short: Mapping[str, float], best: Best | None) -> None:
     """Check the people that an infeasible plan is short of: those of its own sites, or the fewest there can be."""
-    told = dict(plan.short_people)
+    said = dict(plan.short_people)
     known = {TOTAL, *district_people(problem)}
-    if not set(told) <= known or not all(0 < people <= problem.population * (1 + CLOSE) for people in told.values()):
-        _refuse(f"the plan is short of people by {told}; expected people of {', '.join(sorted(known))}")
+    if not set(said) <= known or not all(0 < people <= problem.population * (1 + CLOSE) for people in said.values()):
+        _refuse(f"the plan is short of people by {_listed(said)}; expected people of {', '.join(sorted(known))}")
     if plan.selected or plan.model in ("mclp", "lscp", "partial"):
-        for name in {**short, **told}:
-            _agree(problem, f"the shortage in {name}", told.get(name, 0.0), short.get(name, 0.0))
+        for name in {**short, **said}:
+            _agree(problem, f"the shortage in {name}", said.get(name, 0.0), short.get(name, 0.0))
     elif best is not None and not problem.districts and math.isfinite(best.short):
-        _agree(problem, "the shortage", sum(told.values()), best.short)
+        _agree(problem, "the shortage", sum(said.values()), best.short)
 
 
 def _check_bound(problem: Problem, plan: SitingPlan) -> None:
     """Check that the bound lies on the right side, that its evidence proves it, and that the status fits it."""
     least = plan.model in _LEAST
+    objective, bound = say_number(plan.objective), say_number(plan.bound)
     if (plan.objective - plan.bound) * (1 if least else -1) < 0:
-        _refuse(f"the plan's bound is {plan.bound}; its objective {plan.objective} is better than that")
+        _refuse(f"the plan's bound is {bound}; its objective {objective} is better than that")
     # A share that is proven may leave open how many people are covered at that share.
     closed = plan.bound == plan.objective
     if closed != (plan.status == "optimal") and not (plan.model == "max-min" and closed and plan.message):
-        _refuse(f"the plan is called {plan.status}, its gap is {plan.gap} ({plan.objective} of {plan.bound})")
+        _refuse(f"the plan is called {plan.status}, its gap is {plan.gap:.3g} ({objective} of {bound})")
     if plan.multipliers is not None or plan.bound_by == "certificate":
         _check_certificate(problem, plan, least=least)
     if plan.bound_by == "tree" or plan.trees:
@@ -324,21 +337,23 @@ def check_trees(problem: Problem, plan: SitingPlan) -> None:
     for claim, tree in zip(claims, plan.trees, strict=True):
         found, hair = least_loss(claim, tree), 2 * claim.hair
         if not found >= claim.wanted - hair or (exact and found > claim.wanted + hair and math.isfinite(found)):
-            told = f"the plan's bound {plan.bound} says that no plan loses less than {claim.wanted:.10g}"
-            _refuse(f"{told}; its tree proves {found:.10g}")
+            bound, wanted = say_number(plan.bound), say_number(claim.wanted)
+            said = f"the plan's bound {bound} says that no plan loses less than {wanted}"
+            _refuse(f"{said}; its tree proves {say_number(found)}")
 
 
 def _check_certificate(problem: Problem, plan: SitingPlan, *, least: bool) -> None:
     """Check a bound against what multipliers and prices prove; a closed gap may differ by the rounding of sums."""
+    bound = say_number(plan.bound)
     if plan.model in ("p-center", "backup"):
-        _refuse(f"the plan's bound {plan.bound} is said to be certified, which no {plan.model} is")
+        _refuse(f"the plan's bound {bound} is said to be certified, which no {plan.model} is")
     proven = _proven(problem, plan)
     beyond = (plan.bound - proven) * (1 if least else -1)
     same = problem.cost_units.alike(plan.bound, proven) if plan.model in SPENDING else _near(problem, plan, proven)
     if plan.bound_by == "certificate" and not same and not (beyond < 0 and plan.bound == plan.objective):
-        _refuse(f"the plan's bound is {plan.bound}; its certificate proves {proven}")
+        _refuse(f"the plan's bound is {bound}; its certificate proves {say_number(proven)}")
     if plan.bound_by in ("solver", "tree") and beyond < 0 and not same and plan.bound != plan.objective:
-        _refuse(f"the plan's bound is {plan.bound}; its certificate proves {proven}, which is better")
+        _refuse(f"the plan's bound is {bound}; its certificate proves {say_number(proven)}, which is better")
 
 
 def _proven(problem: Problem, plan: SitingPlan) -> float:
@@ -349,7 +364,7 @@ def _proven(problem: Problem, plan: SitingPlan) -> float:
     except (OverflowError, ValueError):  # no whole number is next to it
         proven = math.inf
     if not math.isfinite(proven):
-        _refuse(f"the plan's bound is {plan.bound}; the sums of its certificate are beyond all numbers")
+        _refuse(f"the plan's bound is {say_number(plan.bound)}; the sums of its certificate are beyond all numbers")
     return proven
 
 
@@ -365,21 +380,20 @@ def _check_best(problem: Problem, plan: SitingPlan, *, least: bool) -> None:
     """Check a bound by enumeration, or by a solver, against every plan, where these are few."""
     if plan.bound_by == "enumeration" and plan.model == "p-center" and plan.bound == _farthest(problem, plan):
         return
-    best = best_plan(problem, plan, MANY)
+    best, bound = best_plan(problem, plan, MANY), say_number(plan.bound)
     if best is None:
         if plan.bound_by not in ("solver", "tree"):
-            _refuse(
-                f"the plan's bound {plan.bound} is said to be by {plan.bound_by}; there are too many plans for that"
-            )
+            _refuse(f"the plan's bound {bound} is said to be by {plan.bound_by}; there are too many plans for that")
         return
     if plan.status == "optimal" and not is_best(problem, plan, best):
-        _refuse(f"the plan is called optimal with {plan.objective}; the best of all plans has {best.worth}")
+        worth = " and ".join(map(say_number, best.worth))
+        _refuse(f"the plan is called optimal with {say_number(plan.objective)}; the best of all plans has {worth}")
     reached = best.worth[0] if plan.model != "backup" else best.worth[-1]
     if plan.bound_by == "enumeration" and not alike(plan.bound, reached):
-        _refuse(f"the plan's bound {plan.bound} is said to be by enumeration; it proves {reached}")
+        _refuse(f"the plan's bound {bound} is said to be by enumeration; it proves {say_number(reached)}")
     beyond = (reached - plan.bound) * (-1 if least else 1)
     if beyond > 2 * CLOSE * abs(reached) and not (plan.model == "backup" and plan.weight is None):
-        _refuse(f"the plan's bound is {plan.bound}; the best of all plans has {reached}")
+        _refuse(f"the plan's bound is {bound}; the best of all plans has {say_number(reached)}")
 
 
 def _farthest(problem: Problem, plan: SitingPlan) -> float:

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import sparse
 from sitingworlds import conditions, people_at, plans, problems, reached, scattered
 
 from accessibility.siting import Conditions, Problem, solve_mclp
 from accessibility.siting.covering import Covering, read_covering, reduce_covering
 from accessibility.siting.dual import find_dual
 from accessibility.siting.effort import Clock
-from accessibility.siting.exact import Effort, solve_program
+from accessibility.siting.exact import Effort, Program, Relaxation, solve_program
 from accessibility.siting.greedy import open_greedily, swap_sites
 from accessibility.siting.limits import Limits
 from accessibility.siting.programs import cover_most
@@ -171,3 +172,30 @@ def _most(covering: Covering) -> int:
     return max(
         covering.value(chosen) for chosen in (np.array(pick, np.bool_) for pick in choices) if covering.fits(chosen)
     )
+
+
+def test_nothing_is_read_off_a_program_that_the_solver_refuses() -> None:
+    """Coefficients beyond the solver's numbers: it takes no program at all, or goes on without the row."""
+    one = np.ones(1)
+
+    def coefficient(size: float) -> sparse.csr_array:
+        return sparse.csr_array(np.array([[size]]))
+
+    def program(size: float) -> Program:
+        return Program(
+            objective=one,
+            lower=0 * one,
+            upper=one,
+            integer=np.zeros(1, np.bool_),
+            rows=coefficient(size),
+            row_lower=0 * one,
+            row_upper=one,
+            maximise=False,
+        )
+
+    assert Relaxation(program(1.0)).solve(clock()).values is not None
+    assert Relaxation(program(1e30)).solve(clock()).values is None
+    grown = Relaxation(program(1.0))
+    grown.add_rows(coefficient(1e30), 0 * one)
+    answer = grown.solve(clock())
+    assert (answer.values, answer.duals, answer.bound) == (None, None, -math.inf)

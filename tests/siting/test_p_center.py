@@ -162,10 +162,10 @@ def test_without_time_there_is_a_plan_and_a_bound() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"objective": 3.0}, "objective is 3.0; it is 4.0"),
+        ({"objective": 3.0}, "objective is 3; it is 4"),
         ({"bound": 5.0}, "better than that"),
         ({"bound": 3.0}, "called optimal"),
-        ({"bound": 3.0, "bound_by": "enumeration", "status": "feasible", "ended_by": "work"}, "it proves 4.0"),
+        ({"bound": 3.0, "bound_by": "enumeration", "status": "feasible", "ended_by": "work"}, "it proves 4"),
         ({"selected": (0,)}, "brings in"),
         ({"selected": (0,), "gain": (6.0,)}, "objective"),
         ({"gain": (5.0,)}, "brings in"),

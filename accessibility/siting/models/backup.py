@@ -317,7 +317,7 @@ def order_by_cover(problem: Problem, rows: NDArray[np.intp]) -> tuple[NDArray[np
     Who newly covers most comes first, then who newly covers most twice, then the cheaper, then the lower id.
     """
     times = np.bincount(problem.demand[problem.within & problem.open[problem.pair_site]], minlength=len(problem.people))
-    reach = {}
+    reach, whole = {}, problem.people_units.whole
     for row in map(int, rows):
         pairs = slice(problem.start[row], problem.start[row + 1])
         reach[row] = problem.demand[pairs][problem.within[pairs]]
@@ -326,10 +326,11 @@ def order_by_cover(problem: Problem, rows: NDArray[np.intp]) -> tuple[NDArray[np
     while reach:
         ranked = []
         for row, points in reach.items():
-            once, twice = (float(problem.people[points[times[points] == k]].sum()) for k in (0, 1))
+            once, twice = (int(whole[points[times[points] == k]].sum()) for k in (0, 1))
             ranked.append((-once, -twice, float(problem.site_cost[row]), int(problem.rank[row]), row))
-        best = min(ranked)
-        times[reach.pop(best[-1])] += 1
-        order.append(best[-1])
-        gains.append(-best[0])
+        site = min(ranked)[-1]
+        points = reach.pop(site)
+        order.append(site)
+        gains.append(float(problem.people[points[times[points] == 0]].sum()))
+        times[points] += 1
     return np.array(order, dtype=np.intp), np.array(gains)

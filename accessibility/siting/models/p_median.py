@@ -146,17 +146,19 @@ def order_by_saving(problem: Problem, rows: NDArray[np.intp]) -> tuple[NDArray[n
     """Return site rows in opening order, and the people newly within the standard of each.
 
     What saves most people times cost comes first; who is not served yet counts as a thousand times the greatest cost
-    away. Ties break by lower cost, then by id.
+    away. Ties break by lower cost, then by id, and no order of rows decides.
     """
-    far = _FAR * max(float(problem.cost.max(initial=0.0)), 1.0)
-    nearest, covered = np.minimum(problem.nearest_cost(problem.open), far), problem.covered.copy()
+    factors = read_factors(problem)
+    people, cost = factors.people, factors.cost
+    far = _FAR * (float(cost.max(initial=0.0)) or 1.0)
+    nearest, covered = np.minimum(problem.nearest_cost(problem.open, cost), far), problem.covered.copy()
 
     def place(row: int) -> tuple[float, float, int, int]:
         """Return what decides the turn of a site: what it saves now, cost, id."""
         pairs = slice(problem.start[row], problem.start[row + 1])
         at = problem.demand[pairs]
-        saved = float(problem.people[at] @ np.maximum(nearest[at] - problem.cost[pairs], 0.0))
-        return -saved, float(problem.site_cost[row]), int(problem.rank[row]), row
+        saved = people[at] * np.maximum(nearest[at] - cost[pairs], 0.0)
+        return -float(np.sort(saved).sum()), float(problem.site_cost[row]), int(problem.rank[row]), row
 
     waiting = [place(int(row)) for row in rows]
     heapq.heapify(waiting)
@@ -171,7 +173,7 @@ def order_by_saving(problem: Problem, rows: NDArray[np.intp]) -> tuple[NDArray[n
         row = heapq.heappop(waiting)[-1]
         pairs = slice(problem.start[row], problem.start[row + 1])
         at, reached = problem.demand[pairs], problem.demand[pairs][problem.within[pairs]]
-        nearest[at] = np.minimum(nearest[at], problem.cost[pairs])
+        nearest[at] = np.minimum(nearest[at], cost[pairs])
         order.append(row)
         gains.append(float(problem.people[reached[~covered[reached]]].sum()))
         covered[reached] = True
@@ -234,7 +236,9 @@ def _charges(problem: Problem, plan: SitingPlan, terms: Terms, limits: Limits) -
     apart = {tuple(sorted(problem.rows(ids))): price for ids, price in prices.apart}
     known = {tuple(pack.rows.tolist()) for pack in terms.packs if not pack.quota}
     if not set(apart) <= known or not set(prices.quota) <= set(plan.conditions.quotas):
-        msg = f"the plan charges sites for limits that are not among its conditions: {prices}"
+        sets = [tuple(problem.ids[list(rows)]) for rows in set(apart) - known]
+        strange = sorted(map(str, [*(set(prices.quota) - set(plan.conditions.quotas)), *sets]))
+        msg = f"the plan charges sites for limits that are not among its conditions: {', '.join(strange)}"
         raise UnprovenError(msg)
     for pack in terms.packs:
         price = prices.quota.get(pack.quota, 0.0) if pack.quota else apart.pop(tuple(pack.rows.tolist()), 0.0)
