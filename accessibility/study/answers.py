@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _MOST_ENDED = 200  # pieces of work that are still known; one that goes on always is
 _KEPT_PAGES, _KEPT_STEPS = 12, 3  # a page is a text, a step holds a coverage of everybody
 _WAIT_S = 0.15  # at most, so that what goes on says how far it is
-_DID, _HOW = ("working", "failed", "cancelled"), ("click_map", "move_how", "explain_how")
+_DID, _HOW = ("working", "slow", "failed", "cancelled"), ("click_map", "move_how", "explain_how")
 _TEXTS = (*_DID, *_HOW, "speed", "measured_how", "near_wrong", "as_shown", "as_today")
 
 

@@ -121,6 +121,10 @@ def finished(client: Served, answer: Any) -> dict[str, Any]:
         ("/secret/studies", {"Origin": "http://127.0.0.1:9999"}, 403),  # another program on this computer
         ("/secret/studies", {"Origin": "null"}, 403),
         ("/secret/studies", {"Sec-Fetch-Site": "cross-site"}, 403),
+        ("/secret/", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}, 403),
+        ("/secret/", {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "document"}, 200),  # from where it ran before
+        ("/secret/", {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "iframe"}, 403),
+        ("/secret/studies", {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "document"}, 403),
     ],
 )
 def test_only_its_own_page_reaches_it(client: Served, path: str, headers: dict[str, str], code: int) -> None:
@@ -549,6 +553,30 @@ def begin_study(page: Any, raw: Path) -> None:
     page.locator("#open").click()
 
 
+def back_and_forward(page: Any, tried: str) -> None:
+    """Look at a village and a layer; the browser goes back to the list and forward; a reload shows them again."""
+    frame = page.frame_locator("#map")
+    sight = f"[{OF_MAP}.getZoom(), document.querySelector('.leaflet-control-layers-base input:checked').value]"
+
+    def shown() -> Any:
+        frame.locator("ul.sites li").first.wait_for(state="attached", timeout=180_000)
+        page.wait_for_timeout(300)
+        assert frame.locator(".headline").inner_text() == tried
+        return frame.locator(".headline").evaluate(f"() => {sight}")
+
+    shown()
+    frame.locator(".headline").evaluate(f"() => {OF_MAP}.setZoom(14, {{animate: false}})")
+    frame.locator(".leaflet-control-layers-base label", has_text="步行时间").click()
+    looked = shown()
+    page.reload()
+    assert shown() == looked
+    page.go_back()
+    page.locator("#start").wait_for()
+    page.go_forward()
+    frame.locator(".headline").wait_for(timeout=180_000)
+    assert shown()[0] != 14
+
+
 def after_the_program_was_started_again(page: Any, address: str, tried: str, faults: list[str]) -> None:
     """Leave the page at the address of a program that has ended; what was tried and its steps go along to this one."""
     page.goto(page.url.replace(TOKEN, "ended"))
@@ -629,6 +657,7 @@ def test_from_dropped_files_to_the_pack(
     page.reload()  # a reload loses nothing
     frame.locator(".headline").wait_for(timeout=180_000)
     assert frame.locator(".headline").inner_text() == tried
+    back_and_forward(page, tried)
     after_the_program_was_started_again(page, address, tried, faults)
     page.locator("#clear").click()
     page.wait_for_function("document.getElementById('clear').disabled", timeout=180_000)
@@ -682,7 +711,8 @@ class Watched:
             const drawn = (one) => one.getElement().outerHTML.replace(/transform:[^;]*;|z-index:[^;]*;?/g, "")
                 .replace(/ leaflet-marker-draggable| (tabindex|xmlns|overflow|aria-[dh][a-z]*)="[^"]*"/g, "");
             for (const box of all(".leaflet-control-layers-overlays input:not(:checked)")) box.click();
-            map.setView(map.options.maxBounds.getCenter(), 13, {{ animate: false }});
+            // A map that is at that zoom would be panned there, by whole pixels.
+            map.setView(map.options.maxBounds.getCenter(), 13, {{ animate: false, reset: true }});
             map.eachLayer((one) => {{ if (one.options.icon) icons.push(`${{one.getLatLng()}} ${{drawn(one)}}`); }});
             const pictures = (name) => [...map.getPane(name).querySelectorAll("canvas")].map((one) => one.toDataURL());
             const boxes = all(".leaflet-control-layers-base input").length, seen = [];

@@ -68,6 +68,9 @@ class Guard:
         host, origin, size = headers.get("host", ""), headers.get("origin"), headers.get("content-length", "")
         start = scope["path"].split("/")[1] if "/" in scope["path"] else ""
         reading, far = scope["method"] in ("GET", "HEAD"), 403
+        # The page of a program that has ended, on another port of this computer, leads to this one's.
+        opened = reading and scope["path"] == f"/{self.token}/" and headers.get("sec-fetch-dest") == "document"
+        from_here = ("none", "same-origin", "same-site") if opened else ("none", "same-origin")
         checks = (
             (_name_of(host) in HOSTS, 421, "this server answers on this computer alone"),
             (
@@ -77,7 +80,7 @@ class Guard:
             ),
             (origin in (None, f"http://{host}"), far, "the request comes from another page"),
             (
-                headers.get("sec-fetch-site", "none") in ("none", "same-origin"),
+                headers.get("sec-fetch-site", "none") in from_here,
                 far,
                 "the request comes from another page",
             ),

@@ -13,13 +13,14 @@ const layersOf = (one) => new Map([...one.contentDocument.querySelectorAll(".lay
   for (const number of name.querySelectorAll("b")) number.remove();
   return [name.textContent.trim(), label.querySelector("input")];
 }));
-const alike = (from, to) => {
-  const there = layersOf(to);
-  for (const [name, box] of layersOf(from)) {
-    const twin = there.get(name);
-    if (twin && twin.checked !== box.checked && (box.type === "checkbox" || box.checked)) twin.click();
+const showLayers = (one, shown) => {
+  const there = layersOf(one);
+  for (const [name, on] of shown) {
+    const box = there.get(name);
+    if (box && box.checked !== on && (box.type === "checkbox" || on)) box.click();
   }
 };
+const alike = (from, to) => showLayers(to, [...layersOf(from)].map(([name, box]) => [name, box.checked]));
 const lead = (from, to) => (step) => {
   if (following || !bothThere()) return;
   following = true;

@@ -27,16 +27,22 @@ const done = async (begun, text) => {
     state(say(text, { rest: told.text || "\u2026" }), Math.min(told.done / told.steps, 0.98));
   }
 };
+// What takes its time says so, where nothing says how far it is.
+const waiting = say("slow"), wait = () => state(waiting);
 const attempt = async (step) => {
   const buttons = [...root.querySelectorAll("button:enabled:not(#cancel, #undo, #redo)")];  // the map keeps its steps in order
   for (const button of buttons) button.disabled = true;
+  const waits = setTimeout(wait, 400);
   try {
-    return await step();
+    const found = await step();
+    if (find("state").querySelector("span").textContent === waiting) state("");
+    return found;
   } catch (error) {
     if (error.name === "AbortError") state(error.message);
     else state(say("failed", { rest: error.message }), null, true, error.lost);
     return null;
   } finally {
+    clearTimeout(waits);
     for (const button of buttons) button.disabled = false;
     follow();
   }
@@ -63,16 +69,23 @@ const address = () => {
   root.dispatchEvent(new CustomEvent("shown"));
 };
 // The map of what a step makes of the view; what is switched and counted on it stays so, and it is seen as it was.
-const taken = (step, { fresh = false, tried = null, search = "" }) => attempt(async () => {
+const sight = () => {
+  const map = frame.hidden ? null : mapOf();
+  if (!map) return null;
+  const tab = frame.contentDocument.querySelector(".tabs [aria-pressed=true]"), layers = [...layersOf(frame)].map(([name, box]) => [name, box.checked]);
+  return { centre: map.getCenter(), zoom: map.getZoom(), tab: tab ? tab.dataset.tab : "", layers };
+};
+const taken = (step, { fresh = false, tried = null, search = "", was = null }) => attempt(async () => {
   const wanted = step(view), before = !frame.hidden && frame.contentDocument && frame.contentWindow.renew ? { before: view } : {};  // what differs is enough
   const { result } = await done(await asked(`map/${encodeURIComponent(study)}`, { ...wanted, ...before }), "working");
-  const map = frame.hidden ? null : mapOf(), tab = map && frame.contentDocument.querySelector(".tabs [aria-pressed=true]");
-  look = map && { centre: map.getCenter(), zoom: map.getZoom(), tab: fresh || !tab ? "" : tab.dataset.tab };
+  const now = sight();
+  look = now ? { ...now, layers: [], ...(fresh && { tab: "" }) } : was;
   view = wanted;
   frame.hidden = false;
   find("bar").hidden = false;
   find("name").textContent = engine.name(study);
   const found = search || `?view=${encodeURIComponent(JSON.stringify(view))}`;
+  if (result === true) wait();  // for the page of the map
   if (result === true) frame.contentWindow.renew = null;  // a page that is left takes no more changes
   const hash = tried ?? (fresh ? "" : triedOn());  // with what was switched while it was worked out
   await engine.show(frame, { study, tried: hash, search: found, change: result === true ? null : result });
@@ -91,11 +104,11 @@ const show = (step, given = {}) => {
   });
   return turn;
 };
-const open = (key, wanted = NOTHING, tried = "", search = "") => show(() => {
+const open = (key, wanted = NOTHING, tried = "", search = "", was = null) => show(() => {
   study = key;
   frame.hidden = true;
   return wanted;
-}, { fresh: true, tried, search });
+}, { fresh: true, tried, search, was });
 
 // A view in which a site stands elsewhere: one of one's own, or one of the study.
 const placed = ({ added, moved = {}, ...rest }, id, at) => {
@@ -122,6 +135,9 @@ frame.addEventListener("load", () => {
     map.setView(look.centre, look.zoom, { animate: false });
     const tab = look.tab && page.querySelector(`.tabs [data-tab=${look.tab}]`);
     if (tab) tab.click();
+    const { layers } = look, dress = () => showLayers(frame, layers);
+    if (page.body.dataset.undo === undefined) page.addEventListener("kept", dress, { once: true });  // gained and lost is a layer by then
+    else dress();
   }
   page.addEventListener("kept", address);
   page.addEventListener("drawn", ({ detail }) => { find("draw").value = detail; });

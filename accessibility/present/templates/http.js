@@ -45,10 +45,17 @@ const engine = {
     }
     document.getElementById("start").hidden = true;
     const tab = frame.id === "map" ? await tabName : `${await tabName}-${frame.id}`;  // two maps of a tab keep their steps apart
+    const there = new Promise((resolve) => frame.addEventListener("load", function come() {
+      if (frame.contentDocument?.URL === "about:blank") return;
+      frame.removeEventListener("load", come);
+      resolve();
+    }));
     frame.contentWindow.location.replace(new URL(`tab/${tab}/map/${encodeURIComponent(study)}${search}${tried}`, document.baseURI));  // no step of the browser's own
+    await there;
+    if (!frame.contentDocument?.querySelector(".legend")) throw lost("gone");
   },
-  // A reload loses nothing: the study and what was tried stand in the address.
-  keep: (state) => history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(state))}`),
+  // A reload loses nothing: the study and what was tried stand in the address. The browser goes back to the list of studies.
+  keep: (state) => history[location.hash ? "replaceState" : "pushState"](null, "", `#${encodeURIComponent(JSON.stringify(state))}`),
   save: (text) => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));

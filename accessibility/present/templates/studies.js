@@ -48,7 +48,7 @@ const begin = () => attempt(async () => {
 });
 
 find("home").addEventListener("click", () => {
-  history.replaceState(null, "", location.pathname);
+  history.pushState(null, "", location.pathname);
   look = null;
   release();
   [find("bar").hidden, frame.hidden, find("start").hidden] = [true, true, false];
@@ -74,10 +74,13 @@ find("pack").addEventListener("click", () => attempt(async () => {
   if (scenarios && !triedOn() && (view.budget ?? view.sites) !== undefined) state(say("pack_without"));
 }));
 window.addEventListener("hashchange", () => location.reload());  // another address was put in
+for (const one of PAIR) one.contentWindow.location.replace("about:blank");  // going back the browser fills them while they are hidden
 const listed = attempt(list);
+// A reload shows the place and the layers that were shown.
+window.addEventListener("pagehide", () => sessionStorage.setItem("sight", JSON.stringify({ at: location.hash, was: sight() })));
 try {
-  const kept = JSON.parse(decodeURIComponent(location.hash.slice(1)) || "null");
-  if (kept) listed.then(() => open(kept.study, kept.view, kept.tried)).then(() => (kept.held ? hold(kept.held) : null));
+  const kept = JSON.parse(decodeURIComponent(location.hash.slice(1)) || "null"), { at, was } = JSON.parse(sessionStorage.getItem("sight")) ?? {};
+  if (kept) listed.then(() => open(kept.study, kept.view, kept.tried, "", at === location.hash ? was : null)).then(() => (kept.held ? hold(kept.held) : null));
 } catch {
   history.replaceState(null, "", location.pathname);
 }
