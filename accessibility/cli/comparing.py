@@ -12,8 +12,8 @@ import geopandas as gpd
 import numpy as np
 
 from accessibility.cli.factfinding import SPEEDS_M_S
-from accessibility.cli.folder import choose_folder, claim_folder, earlier_run, slug, write_run
-from accessibility.cli.options import READING_STEPS, Options, Progress, kept_draws, timed
+from accessibility.cli.folder import RunFolder, slug
+from accessibility.cli.options import READING_STEPS, Options, Progress, kept_draws
 from accessibility.errors import InputError
 from accessibility.measures.blackspots import find_blackspots
 from accessibility.measures.service_areas import trace_service_areas
@@ -21,8 +21,7 @@ from accessibility.present.labels import label_sites
 from accessibility.present.language import Locale
 from accessibility.present.layers.files import write_geopackage
 from accessibility.present.layers.tables import LayerSources
-from accessibility.present.manifest import Run
-from accessibility.present.map.legends import MapCaption, gain_lines, headlines
+from accessibility.present.map.legends import caption_of, gain_lines, headlines
 from accessibility.present.map.words import MapWords
 from accessibility.present.report.differences import (
     Doubts,
@@ -38,7 +37,6 @@ from accessibility.present.report.readout import write_scenario_report
 from accessibility.present.report.sentences import say_service
 from accessibility.present.report.sureness import tell_bars, tell_sureness
 from accessibility.quality.suspicions import doubts_of_scenario
-from accessibility.sources.cache import stamp_files
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.beside import tell_trial
 from accessibility.study.scenariofile import read_scenarios
@@ -50,9 +48,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import folium
     import pandas as pd
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.present.report.readout import ToldScenario
     from accessibility.sources.checks import Finding
     from accessibility.study.study import Study
     from accessibility.whatif.scenario import Scenario
@@ -131,9 +131,7 @@ def _compare(
     further = len(scenarios) * options.layers + (1 + len(scenarios)) * options.uncertainty
     progress.start(READING_STEPS + 3 + len(scenarios) + further)
     study = read_study(path, progress=progress.step, cache=options.cache)
-    folder = choose_folder(study, out, "-scenarios")
-    claim_folder(folder, [path, scenario_file, *study.inputs.values()], overwrite=options.overwrite)
-    stamps = stamp_files([path, scenario_file, *study.inputs.values()])
+    folder = RunFolder.claim(study, out, options, begun, suffix="-scenarios", beside=scenario_file)
     progress.step("Walking from every home")
     now = study.coverage()
     walkers = [replace(now.walker, speed_m_s=speed) for speed in SPEEDS_M_S]
@@ -146,68 +144,64 @@ def _compare(
     pairs = [(scenario, trial.coverage()) for scenario, trial in zip(scenarios, trials, strict=True)]
     doubts = _doubt(study, scenarios, options, progress) if options.uncertainty else None
     odd = [doubt for scenario, then in pairs for doubt in doubts_of_scenario(scenario, then, scenario_file.name)]
-    run = Run(
-        study=study.name,
-        study_file=path,
-        folder=folder,
-        inputs=study.inputs,
-        stamps=stamps,
-        parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
-        warnings=[*(finding for finding in study.findings if finding.is_warning), *odd],
-        seconds=round(time.monotonic() - begun, 3),
-        command="compare",
-        date=options.day,
-        options=options.files,
-    )
+    run = folder.run("compare", [*(finding for finding in study.findings if finding.is_warning), *odd])
     record = record_comparison(run, now, pairs, sensitivity=speeds, scenario_file=scenario_file, doubts=doubts)
-    date = options.day
     from accessibility.present.map.coverage_map import write_map  # noqa: PLC0415 -- folium only where a map is drawn
-    from accessibility.study.mapping import MapOptions, draw_study  # noqa: PLC0415 -- the same
 
     progress.step("Drawing the maps")
     names = _file_names([scenario.name for scenario in scenarios])
-    shown = MapOptions(date=date, language=options.language, basemap=options.basemap)
-    labels = [shown] * len(trials)
-    if doubts is not None:
-        labels = [replace(shown, sure=s, gain=g) for s, g in zip(doubts.scenarios, doubts.gains, strict=True)]
-    drawn = [draw_study(study, trial, None, label) for trial, label in zip(trials, labels, strict=True)]
-    words, paper = MapWords.of(options.language), Paper.of(now, study.districts, study.network)
-    told = [tell_trial(study, trial, words, paper) for trial in trials]
-    if doubts is not None:
-        told = [replace(one, bars=gain_lines(gain, words)) for one, gain in zip(told, doubts.gains, strict=True)]
-    caption = MapCaption(
-        title=words.study(study.name),
-        date=date,
-        language=options.language,
-        sources=tuple(map(words.study, study.attribution)),
-        approval=study.settings.map_approval,
-    )
+    drawn = _maps(study, trials, options, doubts)
+    words = MapWords.of(options.language)
+    told = _told(study, trials, now, words, doubts)
     layers = []
     for _, coverage in pairs if options.layers else ():
         progress.step("Tracing service areas")
         layers.append(_layers(study, coverage, words))
+    approval = study.settings.map_approval
+    caption = caption_of(study.name, study.attribution, approval=approval, date=options.day, language=options.language)
     progress.step("Writing")
-    kept = None if options.overwrite else earlier_run(folder, study, record)
-    with write_run(folder, record, kept) as aside:
+    kept = folder.earlier(record)
+    with folder.write(record, kept, progress) as aside:
         for name, one in zip(names, drawn, strict=True):
             write_map(one, aside / f"{name}.html")
         for name, layer in zip(names, layers, strict=False):
             write_geopackage(layer, aside / f"{name}.gpkg")
         write_scenario_report(told, caption, now, words, aside / "report.html")
         write_comparison(aside, now, pairs, study.district, doubts)
-        record |= timed(progress)
     return ScenarioComparison(
-        folder=folder,
-        headlines=headlines(now, date),
+        folder=folder.path,
+        headlines=headlines(now, options.day),
         scenarios=scenario_table(now, pairs, doubts),
         differences=difference_table(now, pairs, study.district),
-        maps=tuple(folder / f"{name}.html" for name in names),
+        maps=tuple(folder.path / f"{name}.html" for name in names),
         manifest=record,
         kept=kept,
         bars=_said(study, now, doubts),
         pairs=None if doubts is None else pair_table(pairs, doubts),
         doubts=tuple(odd),
     )
+
+
+def _maps(study: Study, trials: Sequence[Trial], options: Options, doubts: Doubts | None) -> list[folium.Map]:
+    """Return the map of each trial."""
+    from accessibility.study.mapping import MapOptions, draw_study  # noqa: PLC0415 -- folium only where a map is drawn
+
+    shown = MapOptions(date=options.day, language=options.language, basemap=options.basemap)
+    labels = [shown] * len(trials)
+    if doubts is not None:
+        labels = [replace(shown, sure=s, gain=g) for s, g in zip(doubts.scenarios, doubts.gains, strict=True)]
+    return [draw_study(study, trial, None, label) for trial, label in zip(trials, labels, strict=True)]
+
+
+def _told(
+    study: Study, trials: Sequence[Trial], now: Coverage, words: MapWords, doubts: Doubts | None
+) -> list[ToldScenario]:
+    """Return what the report says of each trial."""
+    paper = Paper.of(now, study.districts, study.network)
+    told = [tell_trial(study, trial, words, paper) for trial in trials]
+    if doubts is None:
+        return told
+    return [replace(one, bars=gain_lines(gain, words)) for one, gain in zip(told, doubts.gains, strict=True)]
 
 
 def _layers(study: Study, coverage: Coverage, words: MapWords) -> LayerSources:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from accessibility.cli.options import timed
 from accessibility.errors import OutputError
-from accessibility.present.manifest import list_files, peek_manifest, write_manifest
+from accessibility.present.manifest import Run, list_files, peek_manifest, write_manifest
 from accessibility.quality import QUALITY_COLUMNS
+from accessibility.sources.cache import stamp_files
 from accessibility.sources.files import write_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from accessibility.cli.options import Options, Progress
+    from accessibility.sources.cache import Stamps
+    from accessibility.sources.checks import Finding
+    from accessibility.study.schema import StudyFile
 
 RESULTS = (
     *("coverage.html", "brief.html", "report.html", "report.xlsx", "coverage.gpkg"),
@@ -53,6 +62,72 @@ class Subject(Protocol):
     @property
     def path(self) -> Path:
         """Its file."""
+
+    @property
+    def inputs(self) -> Mapping[str, Path]:
+        """File of each input."""
+
+    @property
+    def settings(self) -> StudyFile:
+        """What its file says."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunFolder:
+    """Where a run writes, claimed before anything is computed, and what its manifest says of how it was done."""
+
+    study: Subject
+    path: Path
+    options: Options
+    stamps: Stamps  # what the files were that it reads
+    begun: float
+
+    @classmethod
+    def claim(
+        cls,
+        study: Subject,
+        out: Path | None,
+        options: Options,
+        begun: float,
+        *,
+        suffix: str = "",
+        beside: Path | None = None,
+    ) -> RunFolder:
+        """Return `out`, or the folder of the study; refuse one that is not this program's to replace.
+
+        `begun` is when the run began, and `beside` a file that it reads beside the study and its inputs.
+        """
+        path = choose_folder(study, out, suffix)
+        files = [Path(study.path), *([] if beside is None else [beside]), *study.inputs.values()]
+        claim_folder(path, files, overwrite=options.overwrite)
+        return cls(study=study, path=path, options=options, stamps=stamp_files(files), begun=begun)
+
+    def run(self, command: str, warnings: Sequence[Finding], **more: bool) -> Run:
+        """Return the run of a command, for its manifest; `more` goes with the options."""
+        return Run(
+            study=self.study.name,
+            study_file=self.study.path,
+            folder=self.path,
+            inputs=self.study.inputs,
+            stamps=self.stamps,
+            parameters=self.study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
+            warnings=warnings,
+            seconds=0.0,  # told when it ends
+            command=command,
+            date=self.options.day,
+            options={**self.options.files, **more},
+        )
+
+    def earlier(self, record: Mapping[str, Any]) -> Path | None:
+        """Return where a run that lies there is kept, see `earlier_run`; an option has it written over."""
+        return None if self.options.overwrite else earlier_run(self.path, self.study, record)
+
+    @contextmanager
+    def write(self, record: dict[str, Any], kept: Path | None, progress: Progress) -> Iterator[Path]:
+        """Yield a folder aside, see `write_run`; `record` says how long all took."""
+        with write_run(self.path, record, kept) as aside:
+            yield aside
+            record |= {"seconds": round(time.monotonic() - self.begun, 3), **timed(progress)}
 
 
 def slug(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,8 @@ from accessibility.cli.factfinding import (
     measure_study,
     people_depending_on_outside,
 )
-from accessibility.cli.folder import CAPACITY, GROUPS, RESULTS, choose_folder, claim_folder, earlier_run, write_run
-from accessibility.cli.options import READING_STEPS, Options, Progress, Result, kept_draws, timed
+from accessibility.cli.folder import CAPACITY, GROUPS, RESULTS, RunFolder
+from accessibility.cli.options import READING_STEPS, Options, Progress, Result, kept_draws
 from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.surface import Places
 from accessibility.measures.tables import (
@@ -30,7 +30,7 @@ from accessibility.measures.walkers import tell_own_totals, with_own_people
 from accessibility.present.language import Locale
 from accessibility.present.layers.files import write_csv, write_geopackage, write_geoparquet, write_shapefiles
 from accessibility.present.layers.tables import PROPOSED_COLUMNS, LayerSources, input_columns, make_layers
-from accessibility.present.manifest import Run, record_run
+from accessibility.present.manifest import record_run
 from accessibility.present.map.legends import headlines
 from accessibility.present.map.words import MapWords
 from accessibility.present.report.brief import write_brief
@@ -39,7 +39,6 @@ from accessibility.present.report.sentences import say_capacity, say_own_walks, 
 from accessibility.present.report.sureness import tell_bars, with_certainty
 from accessibility.present.report.workbook import write_workbook
 from accessibility.present.schema import RunParts, data_dictionary
-from accessibility.sources.cache import stamp_files
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.county import sample_file
 from accessibility.study.holding import hold_plans, refuse_unheld_question
@@ -55,7 +54,6 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.present.report.facts import Facts
     from accessibility.quality import Quality
-    from accessibility.sources.cache import Stamps
     from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase
     from accessibility.study.study import Study
@@ -233,36 +231,25 @@ def run_site(path: Path, question: Question, out: Path | None, options: Options,
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Pack:
-    """Whose pack it is, where it goes, how it is made, and since when."""
+    """Whose pack it is, and where it goes."""
 
     study: Study
-    out: Path | None
-    options: Options
-    begun: float
+    folder: RunFolder
 
-    @cached_property
-    def folder(self) -> Path:
-        return choose_folder(self.study, self.out)
-
-    @cached_property
-    def stamps(self) -> Stamps:
-        return stamp_files([Path(self.study.path), *self.study.inputs.values()])
+    @property
+    def options(self) -> Options:
+        return self.folder.options
 
 
 def _open(path: Path, out: Path | None, options: Options, progress: Progress) -> _Pack:
     """Return the pack of a study, whose folder is then free to be written."""
+    begun = time.monotonic()
     if options.docx:
         from accessibility.present.report.document import require_docx  # noqa: PLC0415 -- only where it is asked for
 
         require_docx()
-    pack = _Pack(
-        begun=time.monotonic(),
-        study=read_study(path, progress=progress.step, cache=options.cache),
-        out=out,
-        options=options,
-    )
-    claim_folder(pack.folder, [*pack.stamps], overwrite=options.overwrite)
-    return pack
+    study = read_study(path, progress=progress.step, cache=options.cache)
+    return _Pack(study=study, folder=RunFolder.claim(study, out, options, begun))
 
 
 def _measure(pack: _Pack, progress: Progress) -> tuple[Coverage, dict[float, Coverage]]:
@@ -309,9 +296,9 @@ def _write(
     )
     progress.step("Writing")
     record = _record(pack, measured, case)
-    kept = None if options.overwrite else earlier_run(pack.folder, study, record)
+    kept = pack.folder.earlier(record)
     facts = find_facts(measured, date=date, language=options.language)
-    with write_run(pack.folder, record, kept) as aside:
+    with pack.folder.write(record, kept, progress) as aside:
         _write_tables(study, measured, areas, aside, options.language)
         write_map(drawn, aside / "coverage.html")
         pictures = find_pictures(measured)
@@ -328,9 +315,8 @@ def _write(
             from accessibility.cli.proving import PROOF, write_proof  # noqa: PLC0415 -- what proves, only where a plan is
 
             write_proof(plan, aside / PROOF)
-        record |= {"seconds": round(time.monotonic() - pack.begun, 3), **timed(progress)}
     return Result(
-        folder=pack.folder,
+        folder=pack.folder.path,
         headlines=headlines(now, date),
         cost_unit=study.settings.siting.cost_unit,
         settings=setting_table(now),
@@ -407,18 +393,8 @@ def _proposed(measured: Measured) -> pd.DataFrame:
 def _record(pack: _Pack, measured: Measured, case: SitingCase | None) -> dict[str, Any]:
     study, now = pack.study, measured.now
     record = record_run(
-        Run(
-            study=study.name,
-            study_file=study.path,
-            folder=pack.folder,
-            inputs=study.inputs,
-            stamps=pack.stamps,
-            parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
-            warnings=[finding for finding in study.findings if finding.is_warning],
-            seconds=0.0,
-            command="cover" if case is None else "site",
-            date=pack.options.day,
-            options=pack.options.files,
+        pack.folder.run(
+            "cover" if case is None else "site", [finding for finding in study.findings if finding.is_warning]
         ),
         now,
         sensitivity={f"{speed:.1f}": at.share for speed, at in measured.by_speed.items()},

@@ -6,11 +6,12 @@ import hashlib
 import shutil
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from accessibility.cli.factfinding import SLOW_M_S, SPEEDS_M_S
-from accessibility.cli.folder import CAPACITY, GROUPS, choose_folder, claim_folder, earlier_run, write_run
-from accessibility.cli.options import READING_STEPS, Options, Progress, Result, timed
+from accessibility.cli.folder import CAPACITY, GROUPS, RunFolder
+from accessibility.cli.options import READING_STEPS, Options, Progress, Result
 from accessibility.cli.proving import PROOF, write_proof
 from accessibility.errors import InputError, OutputError
 from accessibility.measures.tables import (
@@ -23,12 +24,10 @@ from accessibility.measures.tables import (
 from accessibility.measures.walkers import tell_own_totals, with_own_walks
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import Run, record_run
-from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal
-from accessibility.present.map.legends import headlines
+from accessibility.present.map.coverage_map import Backdrop, Proposal
+from accessibility.present.map.legends import caption_of, headlines
 from accessibility.present.map.tiledmap import Opening, TiledMap
-from accessibility.present.map.words import MapWords
 from accessibility.present.schema import RunParts, data_dictionary
-from accessibility.sources.cache import stamp_files
 from accessibility.study.loading.context import Loading, attribution_of, default_cache, input_files
 from accessibility.study.loading.sites import load_area
 from accessibility.study.proposing import Question, SitingCase
@@ -132,79 +131,47 @@ def run_tiles(
     begun = time.monotonic()
     progress.start(READING_STEPS + 4)
     area = _Area.of(path, options)
-    folder = choose_folder(area, out, "-tiles")
-    inputs = input_files(area.load)
-    claim_folder(folder, [path, *inputs.values()], overwrite=options.overwrite)
-    stamps = stamp_files([path, *inputs.values()])
-    cut = cut_once(area.load, inputs, path, progress.step)
+    folder = RunFolder.claim(area, out, options, begun, suffix="-tiles")
+    cut = cut_once(area.load, area.inputs, path, progress.step)
     return_memory()
-    asked = Asked(
-        pairs=question is not None,
-        standard=area.settings.standard.standard,
-        walker=area.settings.walking.the_walker,
-        speeds_m_s=SPEEDS_M_S,
-        longest_s=cut.longest_s,
-        longest_m=cut.longest_m,
-        served=cut.has_capacity,
-        groups=tuple(area.settings.walking.group_walkers.items()),
-    )
-    place = _place_of(cut, asked, folder)
+    asked = _asked(area, cut, pairs=question is not None)
+    place = _place_of(cut, asked, folder.path)
     tiles = _measured(_deal(cut, place, tiling.rows), asked, tiling.workers, progress)
     progress.step("Putting tiles together")
     if question is not None and question.conditions is None:
         question = replace(question, conditions=area.settings.siting.conditions)
     told = None if question is None else {"question": vars(question)}
-    kept = None if options.overwrite else earlier_run(folder, area, {"siting": told})
+    kept = folder.earlier({"siting": told})
     record: dict[str, Any] = {}
     plan: SitingCase | NationalPlan | None = None
-    with write_run(folder, record, kept) as aside:
+    with folder.write(record, kept, progress) as aside:
         whole = gather_tiles(tiles, asked, aside / "demand.parquet")
         return_memory()
-        table, own = tabulate_whole(whole, cut), whole.own
-        if own is not None:
-            rows = own.by_group(whole.labels("district"), cut.districts)
-            write_csv(rows, aside / GROUPS)
-            table = with_own_walks(table, own, rows)
-        write_csv(table, aside / "districts.csv")
+        table, own = _write_districts(whole, cut, aside), whole.own
         if question is not None:
             progress.step("Choosing sites")
             plan = propose_over_tiles(tiles, question, whole)
-            if isinstance(plan, SitingCase):
-                write_csv(plan.plan.table(), aside / "sites.csv")
-                write_proof(plan.plan, aside / PROOF)
-            else:
-                write_csv(plan.table, aside / "sites.csv")
+            _write_proposal(plan, aside)
         progress.step("Drawing the map")
-        page = TiledMap(
-            caption=_labels(area, inputs, options), backdrop=_outlines(area, table), opening=_opening(plan, area)
+        caption = caption_of(
+            area.name,
+            attribution_of(area.settings, area.inputs.values()),
+            approval=area.settings.map_approval,
+            date=options.day,
+            language=options.language,
         )
+        page = TiledMap(caption=caption, backdrop=_outlines(area, table), opening=_opening(plan, area))
         drawn = map_whole(whole, page, place / "map", aside)
         if whole.service is not None:
             write_csv(capacity_table(whole.service, site_districts(cut)), aside / CAPACITY)
         parts = RunParts(doubted=False, held=False, served=cut.has_capacity, own=own is not None, areas=False)
         write_csv(data_dictionary(asked.standard, tiled=True, **parts), aside / "dictionary.csv")
-        record |= _record(
-            asked,
-            whole,
-            None if plan is None else plan.record(),
-            Run(
-                study=area.name,
-                study_file=path,
-                folder=folder,
-                inputs=inputs,
-                stamps=stamps,
-                parameters=area.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
-                warnings=[finding for finding in cut.findings if finding.is_warning],
-                seconds=round(time.monotonic() - begun, 3),
-                date=options.day,
-                command="cover" if question is None else "site",
-                options={**options.files, "tiles": True},
-            ),
-        )
-        record |= timed(progress)
+        warnings = [finding for finding in cut.findings if finding.is_warning]
+        run = folder.run("cover" if question is None else "site", warnings, tiles=True)
+        record |= _record(asked, whole, None if plan is None else plan.record(), run)
     shutil.rmtree(place, ignore_errors=True)
     return Result(
-        folder=folder,
+        folder=folder.path,
         headlines=headlines(whole, options.day),
         settings=setting_table(whole),
         notes=(*_notes(whole, asked), *_plan_notes(plan, area.settings.siting.cost_unit)),
@@ -249,16 +216,41 @@ class _Area:
     def name(self) -> str:
         return self.settings.name or self.path.resolve().parent.name
 
+    @cached_property
+    def inputs(self) -> Mapping[str, Path]:
+        return input_files(self.load)
 
-def _labels(area: _Area, inputs: Mapping[str, Path], options: Options) -> MapCaption:
-    words = MapWords.of(options.language)
-    return MapCaption(
-        title=words.study(area.name),
-        date=options.day,
-        language=options.language,
-        sources=tuple(map(words.study, attribution_of(area.settings, inputs.values()))),
-        approval=area.settings.map_approval,
+
+def _asked(area: _Area, cut: Cut, *, pairs: bool) -> Asked:
+    return Asked(
+        pairs=pairs,
+        standard=area.settings.standard.standard,
+        walker=area.settings.walking.the_walker,
+        speeds_m_s=SPEEDS_M_S,
+        longest_s=cut.longest_s,
+        longest_m=cut.longest_m,
+        served=cut.has_capacity,
+        groups=tuple(area.settings.walking.group_walkers.items()),
     )
+
+
+def _write_districts(whole: Gathered, cut: Cut, folder: Path) -> pd.DataFrame:
+    """Write one row per district, and one per group there that has a walker; return the former."""
+    table = tabulate_whole(whole, cut)
+    if whole.own is not None:
+        rows = whole.own.by_group(whole.labels("district"), cut.districts)
+        write_csv(rows, folder / GROUPS)
+        table = with_own_walks(table, whole.own, rows)
+    write_csv(table, folder / "districts.csv")
+    return table
+
+
+def _write_proposal(plan: SitingCase | NationalPlan, folder: Path) -> None:
+    if isinstance(plan, SitingCase):
+        write_csv(plan.plan.table(), folder / "sites.csv")
+        write_proof(plan.plan, folder / PROOF)
+    else:
+        write_csv(plan.table, folder / "sites.csv")
 
 
 def _outlines(area: _Area, table: pd.DataFrame) -> Backdrop:

@@ -9,10 +9,10 @@ import numpy as np
 
 from accessibility.measures.catchments import Catchments, trace_catchments
 from accessibility.present.manifest import record_figures
-from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal, Switches, draw_sheet
+from accessibility.present.map.coverage_map import Backdrop, Proposal, Switches, draw_sheet
+from accessibility.present.map.legends import caption_of
 from accessibility.present.map.outlines import basemap_of
 from accessibility.present.map.sheets import MapSheet
-from accessibility.present.map.words import MapWords
 from accessibility.present.report.mapsketch import Paper, draw_thumbnail
 from accessibility.streets.snapping import SnapLimits, snap_points
 from accessibility.study.scenariofile import scenario_toml
@@ -76,22 +76,22 @@ def lay_out_study(
             ends = options.sure.by(study.district)[["low", "high"]]
             districts = districts.join(ends.add_prefix("covered_share_"))
     drawn = shown.scenario if isinstance(shown, Trial) else difference(study, coverage)
-    words = MapWords.of(options.language)
+    settings = study.settings
     return MapSheet(
         coverage=coverage,
-        caption=MapCaption(
-            title=words.study(study.name),
+        caption=caption_of(
+            study.name,
+            study.attribution,
+            approval=settings.map_approval,
             date=options.date,
             language=options.language,
-            sources=tuple(map(words.study, study.attribution)),
-            approval=study.settings.map_approval,
         ),
         backdrop=Backdrop(
             districts=districts,
             network=network,
             water=study.water,
             names=study.names,
-            tiles=basemap_of(study.settings.basemap) if options.basemap else None,
+            tiles=basemap_of(settings.basemap) if options.basemap else None,
             sure=options.sure,
             gain=options.gain,
             own=options.own,

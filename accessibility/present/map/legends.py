@@ -74,6 +74,14 @@ class MapCaption:
         return f"审图号: {self.approval or NO_APPROVAL}"
 
 
+def caption_of(study: str, sources: Iterable[str], *, approval: str, date: str, language: str) -> MapCaption:
+    """Return the words on the map of a study, whose name and sources are told in the language of the map."""
+    told = MapWords.of(language).study
+    return MapCaption(
+        title=told(study), date=date, language=language, sources=tuple(map(told, sources)), approval=approval
+    )
+
+
 def headline_forms(coverage: Totals, words: MapWords) -> Lines:
     """Return the headline in each language with ``{percent}``, ``{people}`` and ``{covered}`` still open."""
     rules = {language: _OR[language].join(said) for language, said in _rules_said(coverage.standard, words).items()}
