@@ -73,6 +73,7 @@ DOUBTS = frozenset(
         "steep-streets",
         "sum-of-others",
         "two-places",
+        "unlike-people",
         "void-people",
     }
 )

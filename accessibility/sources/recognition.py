@@ -11,7 +11,7 @@ import numpy as np
 from accessibility.errors import InputError
 from accessibility.sources.osm.extracts import SUFFIXES as OSM_SUFFIXES
 from accessibility.sources.quantities import shown_instead
-from accessibility.sources.raster.meaning import Variety
+from accessibility.sources.raster.meaning import Evenness, Variety
 from accessibility.sources.raster.reading import opened_raster, read_values
 from accessibility.sources.tables.columns import DIVISIONS, attributes, find_column, parse_numbers
 from accessibility.sources.tables.points import TableSpec, has_places
@@ -155,10 +155,14 @@ def _refuse_classes(path: Path, values: NDArray[np.float64]) -> None:
     row, column = np.nonzero(values > 0)
     numbers = Variety()
     numbers.meet(row, column, values[row, column])
+    even = Evenness()
+    even.meet(values[row, column])
+    classes = numbers.told(path.name, zero_cells=int((values == 0).sum()))
     what = shown_instead(path.stem)
-    if what or numbers.told(path.name, zero_cells=int((values == 0).sum())):
+    if what or classes or even.told(path.name):
+        said = what or ("classes" if classes else "a share")
         msg = (
-            f"{path.name}: its cells seem to be {what or 'classes'}; expected people or heights: leave it out, or say "
+            f"{path.name}: its cells seem to be {said}; expected people or heights: leave it out, or say "
             f"which, such as population={path.name}"
         )
         raise InputError(msg)

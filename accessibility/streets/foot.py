@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.streets.lifecycle import STANDING_KEYS, WALKED_KEYS, forbids_walking, is_absent
+from accessibility.streets.lifecycle import (
+    STANDING_KEYS,
+    WALKED_KEYS,
+    forbids_walking,
+    is_absent,
+    may_be_absent,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,6 +116,7 @@ class Walk(NamedTuple):
     # whether it is a tunnel of a main road without a sidewalk: people walk there only where it is short, see
     # `long_tunnels`
     tunnel: bool = False
+    doubtful: bool = False  # whether it is walked and may not be there, see `may_be_absent`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +177,7 @@ class FootAccess:
             private=any(walk.private for walk in walks),
             off_ground=any(walk.off_ground for walk in walks),
             tunnel=any(walk.tunnel for walk in walks),
+            doubtful=any(walk.doubtful for walk in walks),
         )
 
     def _one(self, given: Mapping[str, str]) -> Walk:
@@ -184,7 +192,8 @@ class FootAccess:
         private, off_ground = walkable and _for_residents(tags), walkable and _off_ground(tags)
         ride_s = duration_of(tags.get("duration", "")) if walkable and is_ferry(tags) else 0.0
         tunnel = walkable and _is_road_tunnel(tags)
-        return Walk(walkable, direction, reason, is_conditional(given), private, off_ground, ride_s, tunnel)
+        doubtful = walkable and may_be_absent(tags)
+        return Walk(walkable, direction, reason, is_conditional(given), private, off_ground, ride_s, tunnel, doubtful)
 
     def blocks(self, tags: Mapping[str, str]) -> bool:
         """Return whether a node with these tags stops people passing on foot."""

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import TYPE_CHECKING
 
-from accessibility.wording import plain_words
+from accessibility.wording import day_text, plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,6 +70,11 @@ _STRONG = re.compile(
     r"|defunct|decommissioned|relocated|demolished|coming soon|not (yet )?open)"
 )
 _DATE = re.compile(r"\d+(\s*[-./年月]\s*\d+)*\s*[年月日]?\s*(起|底|初)?|自(?=\s*$|\s*\d)|于(?=\s*\d)")
+_SERIAL = range(20_000, 80_000)  # days since 1900, as spreadsheets count them
+_FIRST_SERIAL = dt.date(1899, 12, 30)
+_DAY = re.compile(
+    r"(?<!\d)(?:19|20)\d\d(?:(?P<month>[01]\d)(?P<day>[0-3]\d)|\s*[-./年]\s*(?P<m>\d{1,2})(?:\s*[-./月]\s*(?P<d>\d{1,2}))?)?(?!\d)"
+)
 _LETTER = re.compile(r"[^\W\d_]")
 _APART = " \t.,;:!?、，。；：！？-—–_/|()[]【】〔〕{}<>《》*\"'“”"
 _BRACKETS = re.compile(r"[(\[【〔{]([^)\]】〕}]*)[)\]】〕}]")
@@ -77,17 +83,41 @@ _STATUS = (
     *("status", "road_status", "street_status", "lifecycle", "lifecycle_status", "build_status", "stage", "phase"),
     *("状态", "道路状态", "建设状态", "建设情况", "通车状态", "使用状态", "运营状态", "现状"),
 )
-_TO_COME = ("planned", "proposed", "under_construction", "is_planned", "is_proposed", "是否规划", "是否在建")
+_AWAY = (
+    *("planned", "proposed", "construction", "under_construction", "is_planned", "is_proposed", "是否规划", "是否在建"),
+    *("razed", "demolished", "removed", "dismantled", "destroyed", "impassable"),
+    *("是否拆除", "已拆除", "是否废弃", "已废弃", "是否停用"),
+)
+_LEFT = ("abandoned", "disused", "ruins", "ruined")  # as OpenStreetMap has it, they may still be walked
+_FIRST_DAYS, _LAST_DAYS = ("start_date", "opening_date"), ("end_date",)
 _BUILT = (
     *("built", "is_built", "existing", "is_existing", "is_open", "open_to_traffic"),
     *("是否建成", "是否通车", "是否开通", "是否贯通", "是否开放", "已建成", "已通车", "已开通"),
 )
-STANDING_KEYS = (*_STATUS, *_TO_COME, *_BUILT)
-"""Tags or columns that say whether a street is there yet, or still: in words, or by yes and no."""
+STANDING_KEYS = (*_STATUS, *_AWAY, *_BUILT, *_LEFT, *_FIRST_DAYS, *_LAST_DAYS)
+"""Tags or columns that say whether a street is there yet, or still: in words, by yes and no, or by a day."""
 WALKED_KEYS = ("walkable", "is_walkable", "ar_pedest", "AR_PEDEST", "可步行", "是否可步行", "是否允许步行", "行人通行")
 """Those that say by yes and no whether people walk there."""
 _YES = frozenset({"yes", "y", "true", "t", "1", "是"})
 _NO = frozenset({"no", "n", "false", "f", "0", "否"})
+
+
+def said_day(text: str) -> str:
+    """Return the day, the month or the year that a cell names first, as ISO 8601 has it; empty where it names none.
+
+    Examples
+    --------
+    >>> [said_day(text) for text in ("2024年5月1日", "20220301", "44621.0", "2022.3", "2021", "17:30", "soon")]
+    ['2024-05-01', '2022-03-01', '2022-03-01', '2022-03', '2021', '', '']
+    """
+    plain = text.removesuffix(".0")
+    if plain.isdecimal() and int(plain) in _SERIAL:
+        return (_FIRST_SERIAL + dt.timedelta(days=int(plain))).isoformat()
+    found = _DAY.search(text)
+    if found is None:
+        return ""
+    month, day = found["month"] or found["m"], found["day"] or found["d"]
+    return "-".join([found[0][:4], *(part.zfill(2) for part in (month, day) if part)])
 
 
 def is_gone(text: str) -> bool:
@@ -187,7 +217,23 @@ def is_absent(tags: Mapping[str, str]) -> bool:
     [True, True, False, False]
     """
     gone = any(is_gone(tags[key]) for key in _STATUS if key in tags)
-    return gone or _says_one(tags, _TO_COME, _YES) or _says_one(tags, _BUILT, _NO)
+    return gone or _says_one(tags, _AWAY, _YES) or _says_one(tags, _BUILT, _NO)
+
+
+def may_be_absent(tags: Mapping[str, str]) -> bool:
+    """Return whether a street that is walked may not be there, by its first or last day or a tag that it was left.
+
+    Examples
+    --------
+    >>> [may_be_absent(tags) for tags in ({"end_date": "2015-06"}, {"start_date": "2099"}, {"disused": "yes"})]
+    [True, True, True]
+    >>> [may_be_absent(tags) for tags in ({"end_date": "2099"}, {"start_date": "1998"}, {"start_date": "C19"}, {})]
+    [False, False, False, False]
+    """
+    today = day_text()
+    first, last = ([said_day(tags[key]) for key in keys if key in tags] for keys in (_FIRST_DAYS, _LAST_DAYS))
+    dated = any(day > today[: len(day)] for day in first) or any("" < day < today[: len(day)] for day in last)
+    return dated or _says_one(tags, _LEFT, _YES)
 
 
 def forbids_walking(tags: Mapping[str, str]) -> bool:

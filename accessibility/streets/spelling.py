@@ -259,7 +259,7 @@ def judge_rows(columns: Mapping[str, Sequence[Any]], count: int, foot: FootAcces
     walks = [known[row][0] for row in rows]
     kinds = np.array([known[row][1] for row in rows], dtype=str)
     refused = Counter(walk.reason for walk in walks if not walk.walkable)
-    return Judged(walks=walks, kinds=kinds, said=_said(reading, rows, kinds, what), refused=refused)
+    return Judged(walks=walks, kinds=kinds, said=_said(reading, rows, walks, kinds, what), refused=refused)
 
 
 def flags_of(values: Iterable[Any], name: str) -> NDArray[np.bool_]:
@@ -292,16 +292,18 @@ def reasons(refused: Counter[str]) -> str:
     return f": {', '.join(shown)}" if shown else ""
 
 
-def _said(reading: _Reading, rows: list[tuple[str, ...]], kinds: NDArray[np.str_], what: str) -> Said:
+def _said(
+    reading: _Reading, rows: list[tuple[str, ...]], walks: list[Walk], kinds: NDArray[np.str_], what: str
+) -> Said:
     """Return what was not understood."""
     counts = Counter(rows)
     unknown: Counter[str] = Counter()
     for row, count in counts.items():
         unknown.update(dict.fromkeys(reading.unknown.get(row, ()), count))
-    bare, conditional, merged, squares = (
-        sum(counts[row] for row in known)
-        for known in (reading.bare, reading.conditional, reading.merged, reading.squares)
+    bare, merged, squares = (
+        sum(counts[row] for row in known) for known in (reading.bare, reading.merged, reading.squares)
     )
+    conditional, doubtful = sum(walk.conditional for walk in walks), sum(walk.doubtful for walk in walks)
     shown = ", ".join(f"{word!r} ({count:,})" for word, count in unknown.most_common(6))
     walked = "not walked, as in an extract" if reading.in_osm_words else "taken as walkable"
     said: Said = {
@@ -311,6 +313,7 @@ def _said(reading: _Reading, rows: list[tuple[str, ...]], kinds: NDArray[np.str_
         ),
         "empty-street-class": (bare, f"{what} have no type of street where others have one; not walked"),
         "conditional-access": (conditional, f"{what} have access rules for certain times; as by day"),
+        "doubtful-street": (doubtful, f"{what} are walked that may not be there, by their days or tags"),
         "merged-ways": (merged, f"{what} are several ways made one; where on them steps or tunnels are is not known"),
         "square-outline": (squares, f"{what} are outlines of squares: people walk along them, not across"),
     }
@@ -337,7 +340,6 @@ class _Reading:
     packed: int
     unknown: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
     bare: set[tuple[str, ...]] = field(default_factory=set)
-    conditional: set[tuple[str, ...]] = field(default_factory=set)
     merged: set[tuple[str, ...]] = field(default_factory=set)
     squares: set[tuple[str, ...]] = field(default_factory=set)
 
@@ -351,8 +353,6 @@ class _Reading:
         kind = self._name_street(row, tags)
         carried = kind == FERRY and _number(tags.get("fixed_s", "")) > 0  # a ferry that this package let in before
         walk = (replace(self.foot, ferries=True) if carried else self.foot).may_walk(tags)
-        if walk.conditional:
-            self.conditional.add(row)
         if not walk.walkable:
             return walk if street_of(tags) else walk._replace(reason=self._thing(row, tags)), kind
         merged = len(_values(tags.get("osmid", ""))) > 1  # of several ways made one edge some are on the ground

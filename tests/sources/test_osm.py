@@ -10,6 +10,7 @@ import tempfile
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import osmium
 import pytest
@@ -18,6 +19,7 @@ from osmfiles import node, relation, way, write_osm
 from pyproj import Geod
 
 from accessibility.errors import InputError, OutputError
+from accessibility.sources.lines import read_lines
 from accessibility.sources.osm.extracts import read_network
 from accessibility.streets.foot import FootAccess
 from accessibility.streets.snapping import snap_points
@@ -104,13 +106,42 @@ def test_an_unsorted_file_reads_the_same(town: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [{"status": "规划中"}, {"planned": "true"}, {"是否通车": "0"}, {"walkable": "no"}, {"可步行": "否"}]
+    "said",
+    [
+        *({"status": "规划中"}, {"planned": "true"}, {"是否通车": "0"}, {"walkable": "no"}, {"可步行": "否"}),
+        *({"construction": "yes"}, {"razed": "yes"}, {"demolished": "yes"}, {"impassable": "yes"}),
+    ],
 )
 def test_what_a_column_says_of_a_street_counts_in_an_extract_too(tmp_path: Path, said: dict[str, str]) -> None:
     ways = way(1, [1, 2, 3]), way(2, [2, 4], {"highway": "residential"} | said)
     network, findings = read_network(write_osm(tmp_path / "t.osm", *CORNERS, *ways, ROUTE))
     assert network.length_m.sum() == pytest.approx(GEOD.inv(9.5, 47.1, 9.502, 47.1)[2], rel=1e-3)
     assert by_code(findings)["not-walkable"].count == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "doubtful"),
+    [
+        *(({"opening_date": "2099-05"}, 1), ({"start_date": "2099"}, 1), ({"end_date": "2015"}, 1)),
+        *(({"disused": "yes"}, 1), ({"abandoned": "yes"}, 1), ({"construction": "minor"}, 0)),
+        *(({"start_date": "~1850"}, 0), ({"end_date": "2099"}, 0), ({"end_date": "present"}, 0)),
+    ],
+)
+def test_a_street_that_may_not_be_there_is_walked_and_told_by_every_door(
+    tmp_path: Path, said: dict[str, str], doubtful: int
+) -> None:
+    ways = way(1, [1, 2, 3]), way(2, [2, 4], {"highway": "residential"} | said)
+    network, findings = read_network(write_osm(tmp_path / "t.osm", *CORNERS, *ways, ROUTE))
+    lines = gpd.GeoDataFrame(
+        {"highway": ["residential"] * 2} | {key: [None, value] for key, value in said.items()},
+        geometry=gpd.GeoSeries.from_wkt(["LINESTRING (9.5 47.1, 9.501 47.1)", "LINESTRING (9.501 47.1, 9.501 47.101)"]),
+        crs=4326,
+    )
+    lines.to_file(tmp_path / "t.gpkg")
+    drawn, more = read_lines(tmp_path / "t.gpkg")
+    assert (len(network.edges), len(drawn.edges)) == (3, 2)
+    for told in (by_code(findings), by_code(more)):
+        assert (told["doubtful-street"].count if "doubtful-street" in told else 0) == doubtful
 
 
 def test_foot_options_reach_the_streets(tmp_path: Path) -> None:

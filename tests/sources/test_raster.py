@@ -221,6 +221,34 @@ def test_classes_are_not_taken_for_people_in_silence(tmp_path: Path) -> None:
     assert [f.code for f in read_population_raster(coloured)[1]] == ["raster-classes"]
 
 
+def unlike_people(folder: Path, values: NDArray[Any]) -> list[str]:
+    return [f.message for f in read_population_raster(tif(folder, values))[1] if f.code == "unlike-people"]
+
+
+def test_shares_percentages_and_what_hardly_differs_are_not_taken_for_people_in_silence(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    even = rng.uniform(0, 1, (30, 40))
+    (said,) = unlike_people(tmp_path, even)
+    assert said == f"no cell holds more than {even.max():g}: are the numbers shares or a mask, and no people?"
+    assert "more than 1: are" in unlike_people(tmp_path, (even > 0.7).astype(np.uint8))[0]
+    over = int((even * 100 >= 50).sum())
+    assert unlike_people(tmp_path, even * 100)[0].startswith(f"{over} of 1,200 cells hold 50 to {even.max() * 100:g},")
+    assert unlike_people(tmp_path, rng.integers(0, 101, (20, 20)).astype(np.uint8))
+    built = np.minimum(rng.exponential(12, (40, 40)), 100) * (rng.random((40, 40)) < 0.97)
+    built[:2, :5] = 100  # few of much, yet ten cells that are full
+    assert unlike_people(tmp_path, built)
+    assert "hardly differ (20" in unlike_people(tmp_path, rng.normal(20, 1, (40, 40)))[0]
+
+
+def test_the_scale_of_a_note_is_told_where_it_is_not_the_one_that_is_read(tmp_path: Path) -> None:
+    path = tif(tmp_path, np.array([[100, 250]], dtype=np.int32))
+    for scale, codes in ((1.0, ["scale-unread"]), (0.1, [])):
+        with rasterio.open(path, "r+") as raster:
+            raster.update_tags(1, scale_factor="0.1")
+            raster.scales = (scale,)
+        assert [f.code for f in read_population_raster(path)[1]] == codes
+
+
 def test_whole_people_of_many_cells_are_no_classes(tmp_path: Path) -> None:
     for seed, mean in enumerate((0.3, 1.0, 3.0, 8.0, 40.0)):
         rng = np.random.default_rng(seed)
@@ -228,6 +256,7 @@ def test_whole_people_of_many_cells_are_no_classes(tmp_path: Path) -> None:
         people = rng.poisson(rng.gamma(1.0, mean, (90, 90))) * lives
         assert classes_told(tmp_path, people.astype(np.int32)) == []
         assert classes_told(tmp_path, (people * 3).astype(np.int32)) == []  # as offices round for privacy
+        assert unlike_people(tmp_path, people.astype(np.int32)) == []
         assert classes_told(tmp_path, people.astype(np.float32), nodata=0) == []
 
 

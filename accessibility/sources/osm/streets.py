@@ -237,10 +237,10 @@ class Streets:
         return found
 
     def counted(self) -> dict[str, int]:
-        """Return how many objects the file has, ways with a conditional tag, and walkable ways of one node."""
-        conditional = sum(count for tags, count in self._seen.items() if self._verdicts[tags][0].conditional)
-        of_file = {"nodes": self.nodes, "ways": self.ways, "relations": self.relations}
-        return of_file | {"conditional": conditional, "bare": self.bare}
+        """Return how many objects the file has, and ways with a conditional tag, in doubt or of one node."""
+        seen = [(self._verdicts[tags][0], count) for tags, count in self._seen.items()]
+        told = {key: sum(n for walk, n in seen if getattr(walk, key)) for key in ("conditional", "doubtful")}
+        return told | {key: getattr(self, key) for key in ("nodes", "ways", "relations", "bare")}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -431,12 +431,12 @@ def findings(source: str, survey: Survey, foot: FootAccess, noted: Noted, outlin
     """
     tally, counts = survey.tally, survey.counts
     conditional, absent, astray = counts["conditional"] + noted.timed, noted.absent, noted.astray
-    away = tally.total() - tally[""]
     held = f"{counts['nodes']:,} nodes, {counts['ways']:,} ways, {counts['relations']:,} relations"
     said = {
         "extract": (tally[""], f"ways may be walked; the file holds {held}"),
-        "not-walkable": (away, f"streets and ferries may not be walked{reasons(tally)}"),
+        "not-walkable": (tally.total() - tally[""], f"streets and ferries may not be walked{reasons(tally)}"),
         "conditional-access": (conditional, "ways and gates have access rules for certain times; as by day"),
+        "doubtful-street": (counts["doubtful"], "ways are walked that may not be there, by their days or tags"),
         "blocking-barrier": (noted.gates, "walls and locked gates stop people; the ways are cut there"),
         "single-node-way": (counts["bare"], "walkable ways have fewer than two nodes; left out"),
         "missing-nodes": (absent, "nodes of walkable ways are not in the file (the edge of an extract?); cut there"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -46,6 +47,19 @@ def tell_unit_by_name(name: str) -> list[Finding]:
         return []
     message = f"the name of the file speaks of {unit}; read as people of each cell: is unit right?"
     return [Finding(code="unit-by-name", source=name, message=message)]
+
+
+def tell_scale(raster: Any, band: int, name: str) -> list[Finding]:
+    """Return a finding where notes of a raster have a scale that is not the one by which its numbers are read."""
+    tags = {key.casefold(): text for told in (raster.tags(), raster.tags(band)) for key, text in told.items()}
+    scale = tags.get("scale_factor", "")
+    with suppress(ValueError):
+        if float(scale) not in (1.0, raster.scales[band - 1]):
+            message = (
+                f"a note in it has the scale {scale}, by which its numbers are not read: are they people as they are?"
+            )
+            return [Finding(code="scale-unread", source=name, message=message)]
+    return []
 
 
 def tell_colours(raster: Any, band: int, name: str) -> list[Finding]:
@@ -119,6 +133,60 @@ class Variety:
 def _has_gaps(numbers: NDArray[np.float64]) -> bool:
     steps = np.diff(numbers).astype(np.int64)
     return len(steps) > 1 and steps.sum() / np.gcd.reduce(steps) + 1 > _GAPS * len(numbers)
+
+
+_WHOLE, _NEARLY = 100.0, 95.0  # percentages end there; people of a cell hardly ever do
+_HALF, _SATURATED = 0.2, 0.002  # of the cells hold more than half of it, or all of it
+_EVEN = 0.45  # of the mean, by which people differ at least from cell to cell: most live in few cells
+_OWN = 100  # numbers among the first cells: fewer are people shared out evenly
+
+
+@dataclass(kw_only=True)
+class Evenness:
+    """How the numbers of the populated cells lie: whether they end at one or at a hundred, or hardly differ."""
+
+    cells: int = 0
+    over: int = 0  # cells of 50 and more
+    top: int = 0  # cells that hold the most
+    most: float = 0.0
+    sums: tuple[float, float] = (0.0, 0.0)  # of the numbers and of their squares
+    varied: bool = False
+
+    def meet(self, value: NDArray[np.float64]) -> None:
+        """Take the numbers of ``(n,)`` cells into account."""
+        most = float(value.max(initial=0.0))
+        self.top = (
+            int((value == most).sum()) + (self.top if most == self.most else 0) if most >= self.most else self.top
+        )
+        self.varied |= self.cells < _FIRST and len(np.unique(value[:_FIRST])) >= _OWN
+        self.most = max(self.most, most)
+        self.cells += len(value)
+        self.over += int((value >= _WHOLE / 2).sum())
+        self.sums = self.sums[0] + float(value.sum()), self.sums[1] + float(value @ value)
+
+    def told(self, source: str) -> list[Finding]:
+        """Return a finding where the numbers seem to be shares or percentages, or another thing that varies little."""
+        mean = self.sums[0] / max(self.cells, 1)
+        deviation = math.sqrt(max(self.sums[1] / max(self.cells, 1) - mean**2, 0.0))
+        saturated = self.most == _WHOLE and self.top >= max(3, _SATURATED * self.cells)
+        if self.cells < _SOME:
+            return []
+        if self.most <= 1:
+            message = f"no cell holds more than {self.most:g}: are the numbers shares or a mask, and no people?"
+        elif _NEARLY <= self.most <= _WHOLE and (saturated or self.over >= _HALF * self.cells):
+            message = (
+                f"{self.over:,} of {self.cells:,} cells hold 50 to {self.most:g}, and none more: are the numbers "
+                "percentages, and no people?"
+            )
+        elif self.cells >= _MANY and self.varied and deviation < _EVEN * mean:
+            message = (
+                f"the numbers of {self.cells:,} cells hardly differ ({mean:,.4g} on average, {deviation:,.4g} of "
+                "standard deviation): are they people?"
+            )
+        else:
+            return []
+        people = self.sums[0]
+        return [Finding(code="unlike-people", source=source, message=message, count=self.cells, people=people)]
 
 
 Unit = Literal["persons", "per_km2", "per_hectare"]

@@ -21,11 +21,13 @@ from accessibility.sources.raster.meaning import (
     IMPOSSIBLE_KM2,
     PER_KM2,
     Crowd,
+    Evenness,
     Variety,
     areas_km2,
     centres,
     refuse_other_units,
     tell_colours,
+    tell_scale,
     tell_unit_by_name,
     weigh_cells,
 )
@@ -179,6 +181,7 @@ class CellSurvey:
     _piled: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
     _crowd: Crowd = field(default_factory=Crowd)
     _variety: Variety = field(default_factory=Variety)
+    _evenness: Evenness = field(default_factory=Evenness)
     _densest: tuple[float, int, int] = (0.0, 0, 0)
 
     @property
@@ -214,6 +217,7 @@ class CellSurvey:
         """Take the populated cells of a strip into account; return their people, as small as they came."""
         people = value.astype(np.float64)
         self._variety.meet(row, column, value)
+        self._evenness.meet(people)
         self._piled += [(people == number).sum() for number in self.ceiling] or [0, 0]
         crowd = weigh_cells(people, (row, column, self.geotransform, self.crs), self.unit)
         if crowd.most > self._crowd.most:
@@ -263,7 +267,7 @@ class CellSurvey:
             )
             count, people = crowd.cells, crowd.people
             found.append(Finding(code="crowded-cell", source=self.name, message=message, count=count, people=people))
-        found += self._variety.told(self.name, zero_cells=self.zero_cells)
+        found += self._variety.told(self.name, zero_cells=self.zero_cells) or self._evenness.told(self.name)
         if cell_m > _COARSE_M:
             message = (
                 f"cells of {cell_m:,.0f} m: too coarse to judge a walk of 15 minutes; expected 100 m, at most 250 m"
@@ -304,6 +308,7 @@ def survey_cells(
         if unit == "persons":
             refuse_other_units(raster, number, file.name)
             findings += [*tell_unit_by_name(file.name), *tell_colours(raster, number, file.name)]
+            findings += tell_scale(raster, number, file.name)
         window = _window(raster, crs, bounds_lonlat, file.name)
         if most is not None and window.width * window.height > most[0]:
             size = f"{window.width:,} by {window.height:,} cells"

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import numpy as np
 
 from accessibility.sources.osm.tags import is_ever_open
 from accessibility.sources.tables.columns import SHOWN, attributes
-from accessibility.streets.lifecycle import is_gone, is_named_gone, speaks_of_end
+from accessibility.streets.lifecycle import is_gone, is_named_gone, said_day, speaks_of_end
 from accessibility.wording import day_text, plain_words
 
 if TYPE_CHECKING:
@@ -25,11 +24,6 @@ if TYPE_CHECKING:
 _NO = frozenset({"no", "n", "false", "0", "0.0", "否", "f", "无效"})
 _YES = frozenset({"yes", "y", "true", "1", "1.0", "是", "t", "√"})
 _ZERO = re.compile(r"0+([.,]0+)?\s*[个人名天]?")
-_SERIAL = range(20_000, 80_000)  # days since 1900, as spreadsheets count them
-_FIRST_SERIAL = dt.date(1899, 12, 30)
-_DAY = re.compile(
-    r"(?<!\d)(?:19|20)\d\d(?:(?P<month>[01]\d)(?P<day>[0-3]\d)|\s*[-./年]\s*(?P<m>\d{1,2})(?:\s*[-./月]\s*(?P<d>\d{1,2}))?)?(?!\d)"
-)
 _LIFE = "disused|abandoned|demolished|razed|removed|ruins|proposed|planned|construction"
 _ENDS = "停业|关闭|撤销|撤并|停用|注销|终止|歇业|到期|截止|截至|失效|结束|解约"
 _STARTS = "开业|启用|开通|开放|投用|投入使用|运营|营业|成立|设立|挂牌|生效|开始|起始|合作|签约|竣工"
@@ -45,27 +39,9 @@ _COUNTED = "(.*)窗口(数|数量|个数)?|(number of |open )?(windows|counters|
 _COUNTED += "|(open )?days (a|per) week|工作?人员(数|数量)?|(number of )?staff( count| number)?"
 
 
-def _said_day(text: str) -> str:
-    """Return the day, the month or the year that a cell names first, as ISO 8601 has it; empty where it names none.
-
-    Examples
-    --------
-    >>> [_said_day(text) for text in ("2024年5月1日", "20220301", "44621.0", "2022.3", "2021", "17:30", "soon")]
-    ['2024-05-01', '2022-03-01', '2022-03-01', '2022-03', '2021', '', '']
-    """
-    plain = text.removesuffix(".0")
-    if plain.isdecimal() and int(plain) in _SERIAL:
-        return (_FIRST_SERIAL + dt.timedelta(days=int(plain))).isoformat()
-    found = _DAY.search(text)
-    if found is None:
-        return ""
-    month, day = found["month"] or found["m"], found["day"] or found["d"]
-    return "-".join([found[0][:4], *(part.zfill(2) for part in (month, day) if part)])
-
-
 def _is_past(text: str) -> bool:
     """Return whether a cell of days on which something ends speaks of one before today, or says that it has ended."""
-    day = _said_day(text)
+    day = said_day(text)
     if day:
         return day < day_text()[: len(day)]
     return is_gone(text) or text.casefold() in _YES
@@ -73,7 +49,7 @@ def _is_past(text: str) -> bool:
 
 def _is_to_come(text: str) -> bool:
     """Return whether a cell of days on which something begins speaks of one after today."""
-    day = _said_day(text)
+    day = said_day(text)
     return day > day_text()[: len(day)]
 
 
