@@ -351,7 +351,7 @@ def _why_none(problem: Problem, limits: Limits, terms: Terms) -> str:
     """Return why a plan opens nothing."""
     cheapest = float(problem.site_cost[problem.candidate].min(initial=np.inf))
     reasons = {
-        "everybody is covered already": problem.covered_people == problem.population,
+        "everybody is covered already": not problem.people_units.whole[~problem.covered].any(),
         "there is no candidate to open": not problem.candidate.any(),
         "the number of sites is 0, so that none opens": limits.sites == 0,
         f"the budget of {limits.budget or 0:,.10g} pays for no candidate; the cheapest costs {cheapest:,.10g}": (

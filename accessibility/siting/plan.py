@@ -134,6 +134,12 @@ class Prices(Frozen):
         object.__setattr__(self, "quota", Named(self.quota))
         object.__setattr__(self, "floor", Named(self.floor))
 
+    @property
+    def charge(self) -> bool:
+        """Whether anything is charged."""
+        single = self.site or self.cost or self.reach or self.closure
+        return bool(single or self.quota or self.apart or self.floor)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:

@@ -130,10 +130,10 @@ def _check_own_terms(plan: SitingPlan) -> None:
     for name, model in own:
         value = getattr(plan, name)
         if value is not None and plan.model != model:
-            _refuse(f"the plan has {name} {value}, which is asked of {model}, not of {plan.model}")
+            _refuse(f"the plan has {name} {say_number(value)}, which is asked of {model}, not of {plan.model}")
     for name, value in (("target_share", plan.target_share), ("weight", plan.weight)):
         if value is not None and not 0.0 <= value <= 1.0:
-            _refuse(f"the plan has {name} {value}; expected a share from 0 to 1")
+            _refuse(f"the plan has {name} {say_number(value)}; expected a share from 0 to 1")
     if plan.model == "partial" and plan.target_share is None:
         _refuse("the plan reaches a share of all people and does not say which; expected target_share")
     if plan.model == "relocation" and not _is_count(plan.closures_limit):
@@ -205,6 +205,8 @@ def _check_figures(problem: Problem, plan: SitingPlan, terms: Terms, counts: NDA
             gain, last = say_number(gains[k]), say_number(gains[k - 1])
             _refuse(f"the plan opens {plan.selected[k]!r} with {gain} people after one with {last}")
     _check_end(problem, plan, terms)
+    if plan.multipliers is None and plan.prices.charge:
+        _refuse("the plan has prices without multipliers, which prove nothing; expected both or none")
     if plan.status != "infeasible" or plan.model not in _SERVING:
         found = objective_of(problem, plan, counts)
         same = problem.cost_units.alike if plan.model in SPENDING else _alike_of(problem, plan)
@@ -256,6 +258,8 @@ def _check_infeasible(problem: Problem, plan: SitingPlan, terms: Terms, short: M
         _refuse("the plan is called infeasible and does not say why")
     if plan.multipliers is not None or plan.bound_by == "certificate":
         _agree(problem, "the bound that its certificate proves", plan.bound, _proven(problem, plan))
+    else:
+        _check_boundless(problem, plan)
     if plan.model == "relocation":  # what closes makes room
         terms = read_moves(problem, limits_of(plan), int(plan.closures_limit or 0))[1]
     if terms.contradiction:
@@ -264,6 +268,14 @@ def _check_infeasible(problem: Problem, plan: SitingPlan, terms: Terms, short: M
             _refuse(f"the plan is refused because {terms.contradiction}; {found}, expected none")
         return
     _check_none(problem, plan, terms, short)
+
+
+def _check_boundless(problem: Problem, plan: SitingPlan) -> None:
+    """Check that a plan of nothing, without a certificate, claims no more than what is always so."""
+    trivial = {"p-median": math.inf, "p-center": math.inf, "max-min": 1.0, "lscp": 0.0, "partial": 0.0}
+    _agree(problem, "the bound", plan.bound, trivial.get(plan.model, problem.population))
+    if plan.model in _SERVING:
+        _agree(problem, "its objective", plan.objective, math.inf)
 
 
 def _check_none(problem: Problem, plan: SitingPlan, terms: Terms, short: Mapping[str, float]) -> None:
@@ -294,10 +306,11 @@ def _check_missing(problem: Problem, plan: SitingPlan, short: Mapping[str, float
     known = {TOTAL, *district_people(problem)}
     if not set(said) <= known or not all(0 < people <= problem.population * (1 + CLOSE) for people in said.values()):
         _refuse(f"the plan is short of people by {_listed(said)}; expected people of {', '.join(sorted(known))}")
+    counted = not problem.districts or bool((problem.district >= 0).all())  # who lives in no district is not told
     if plan.selected or plan.model in ("mclp", "lscp", "partial"):
         for name in {**short, **said}:
             _agree(problem, f"the shortage in {name}", said.get(name, 0.0), short.get(name, 0.0))
-    elif best is not None and not problem.districts and math.isfinite(best.short):
+    elif best is not None and math.isfinite(best.short) and (counted or plan.model not in _SERVING):
         _agree(problem, "the shortage", sum(said.values()), best.short)
 
 
@@ -310,7 +323,7 @@ def _check_bound(problem: Problem, plan: SitingPlan) -> None:
     # A share that is proven may leave open how many people are covered at that share.
     closed = plan.bound == plan.objective
     if closed != (plan.status == "optimal") and not (plan.model == "max-min" and closed and plan.message):
-        _refuse(f"the plan is called {plan.status}, its gap is {plan.gap:.3g} ({objective} of {bound})")
+        _refuse(f"the plan is called {plan.status}, with an objective of {objective} and a bound of {bound}")
     if plan.multipliers is not None or plan.bound_by == "certificate":
         _check_certificate(problem, plan, least=least)
     if plan.bound_by == "tree" or plan.trees:

@@ -134,6 +134,39 @@ def test_every_field_is_held_against_the_problem(model: str) -> None:
     assert forged >= told
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_a_plan_of_nothing_claims_nothing_either(model: str) -> None:
+    """Neither another bound, nor more or fewer people missing, nor prices of a certificate that is not there."""
+    apart = [[1.0, 9.0, 9.0], [9.0, 1.0, 9.0], [9.0, 9.0, 1.0]]
+    if model in ("p-median", "p-center"):
+        apart = [[1.0, np.inf, np.inf], [np.inf, 1.0, np.inf], [np.inf, np.inf, 1.0]]
+    problem = Problem.from_costs(apart, [5, 4, 3], 5, district=["A", "B", "B"])
+    floored = Conditions(floor=1.0)
+    solve: dict[str, Any] = {
+        "mclp": partial(solve_mclp, sites=1, conditions=floored),
+        "lscp": partial(solve_lscp, sites=1),
+        "partial": partial(solve_partial, reach=0.9, budget=1),
+        "p-median": partial(solve_p_median, sites=1),
+        "p-center": partial(solve_p_center, sites=1),
+        "backup": partial(solve_backup, sites=1, conditions=floored),
+        "relocation": partial(solve_relocation, close=0, sites=1, conditions=floored),
+        "max-min": partial(solve_max_min, sites=1, conditions=Conditions(required=(0, 1))),
+    }
+    plan = solve[model](problem)
+    assert plan.status == "infeasible"
+    verify_plan(problem, plan)
+    for change in (
+        {"bound": plan.bound * 0.9 if math.isfinite(plan.bound) and plan.bound else 7.0},
+        {"objective": 7.5},
+        {"short_people": {name: people + 1 for name, people in plan.short_people.items()} or {"A": 1.0}},
+        {"short_people": {name: people / 2 for name, people in plan.short_people.items()} or {"B": 2.0}},
+        {"ended_by": "time"},
+        {"message": ""},
+        {"multipliers": None, "prices": Prices(site=1.0)},
+    ):
+        assert refused(problem, plan, change), f"{change} passes for {plan}"
+
+
 @pytest.mark.parametrize("by", ["enumeration", "certificate", "tree", "solver"])
 @pytest.mark.parametrize("model", MODELS)
 def test_a_worse_plan_is_not_called_the_best(model: str, by: Any) -> None:

@@ -347,7 +347,7 @@ def test_a_gap_that_is_near_enough_is_not_called_optimal() -> None:
         ({"conditions": Conditions(forbidden=(2,))}, "forbidden"),
         ({"conditions": Conditions(exclusive=((0, 2),))}, "at most 1 may be open"),
         ({"status": "infeasible"}, "infeasible"),
-        ({"multipliers": None, "bound_by": "certificate"}, "no multiplier"),
+        ({"multipliers": None, "bound_by": "certificate"}, "without multipliers"),
         ({"multipliers": np.array([0.0, np.nan, 0.0]), "bound_by": "certificate"}, "no multiplier"),
         ({"multipliers": np.zeros(3), "prices": Prices(), "bound_by": "certificate"}, "proves 0"),
         ({"prices": Prices(apart=(((0, 2), 9.0),)), "bound_by": "certificate"}, "not among its conditions"),
