@@ -66,7 +66,6 @@ def lay_out_study(
     coverage = shown.coverage() if isinstance(shown, Trial) else shown
     if plan is not None and not isinstance(plan, Proposal):
         plan = Proposal(plan=plan, cost_unit=study.settings.siting.cost_unit)
-    network = coverage.snapped.streets(study.network)
     if plan is not None:
         coverage = with_sites_of(plan.plan, coverage, study)
     districts = study.districts
@@ -88,7 +87,7 @@ def lay_out_study(
         ),
         backdrop=Backdrop(
             districts=districts,
-            network=network,
+            network=study.network,  # edits are drawn above
             water=study.water,
             names=study.names,
             tiles=basemap_of(settings.basemap) if options.basemap else None,

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from accessibility.streets.network import Network
 
     Undo = Callable[[], None]
+    _Crow = tuple[NDArray[np.float64], NDArray[np.int32], "_Blocks"]
 
 _A_BLOCK = 100  # people, where they are spread evenly
 
@@ -74,7 +75,9 @@ class Ground(Frozen):
         site_xy = transform(sites.xy, sites.crs, self.network.crs)
         people = Footing(at=self.snapped, xy=self.people_xy, limit_m=limits.of(self.demand.setting))
         done = edit_streets(self.network, edits, people, Footing(at=at, xy=site_xy, limit_m=limits.site_m))
-        return Ground(network=done.network, demand=self.demand, snapped=done.people.at), done.sites.at
+        found = Ground(network=done.network, demand=self.demand, snapped=done.people.at)
+        vars(found)["people_xy"] = self.people_xy  # where they live stays
+        return found, done.sites.at
 
 
 class LiveCoverage:
@@ -83,7 +86,15 @@ class LiveCoverage:
     Each change returns a function that takes it back; of several, the last first.
     """
 
-    def __init__(self, ground: Ground, sites: Sites, at: Positions, standard: Standard, walker: Walker) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        sites: Sites,
+        at: Positions,
+        standard: Standard,
+        walker: Walker,
+        crow: _Crow | None = None,
+    ) -> None:
         self.ground, self.standard, self.walker = ground, standard, walker
         self._xy = transform(sites.xy, sites.crs, ground.network.crs)
         self._at = at
@@ -96,14 +107,26 @@ class LiveCoverage:
                 (ground.network.packed.arcs(None, open_compounds=compounds), walker.leg_cm_per_m),
             )
         )
-        self._radius, self._radius_site = measure_radius(ground.people_xy, self._xy, is_open, ground.network.crs)
-        self._blocks = _Blocks(ground.people_xy, self._radius)
+        if crow is None:
+            radii = measure_radius(ground.people_xy, self._xy, is_open, ground.network.crs)
+            crow = (*radii, _Blocks(ground.people_xy, radii[0]))
+        self._radius, self._radius_site, self._blocks = crow
         self._cutoffs = ground.demand.cutoffs(standard)
         self._people = float(ground.demand.population.sum())
         self._tally: Tally | None = None
         self._version: Version | None = None
         self._changed: list[NDArray[Any]] = []
         self._switched: list[tuple[NDArray[Any], ...]] = []
+
+    def anew(self, ground: Ground, sites: Sites, at: Positions, standard: Standard, walker: Walker) -> LiveCoverage:
+        """Return the coverage on other streets or by other rules, whose changes are taken back before any of this one.
+
+        Where the sites stay, so does all that is measured as the crow flies: both share it.
+        """
+        xy = transform(sites.xy, sites.crs, ground.network.crs)
+        stays = np.array_equal(xy, self._xy) and np.array_equal(sites.open, self._walk.is_open)
+        crow = (self._radius, self._radius_site, self._blocks) if stays else None
+        return LiveCoverage(ground, sites, at, standard, walker, crow)
 
     def is_open(self, row: int) -> bool:
         """Return whether a site counts at the moment."""

@@ -785,7 +785,7 @@ class Trial:
         standard, walker = there.settings.of(first.standard), there.settings.walker(first.walker)
         sites = there.apply(first.sites)
         ground, at = stand_on_edited(self.baseline.ground, there, sites, first.snapped.sites)
-        self._live = LiveCoverage(ground, sites, at, standard, walker)
+        self._live = before.anew(ground, sites, at, standard, walker)
 
         def undo() -> None:
             self._live = before

@@ -39,6 +39,7 @@ from accessibility import (
 from accessibility.geo.projection import WGS84, transform
 from accessibility.standards import Rule
 from accessibility.streets.snapping import Snapped, snap_study
+from accessibility.whatif import live
 from accessibility.whatif.comparison import compare_coverages
 from accessibility.whatif.live import Ground
 from accessibility.whatif.trial import Baseline, stand_on_edited
@@ -292,6 +293,16 @@ def test_edits_chain_and_are_taken_back() -> None:
         trial.close_streets(degrees((0, 500), (9, 500), (9, 600)))
     assert trial.scenario == Scenario()
     assert trial.close_streets([0, 1]).scenario.edits == (Closure(edges=(0, 1)),)
+
+
+def test_streets_that_are_edited_leave_all_that_is_measured_as_the_crow_flies(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = line_trial().open("B1")
+    with monkeypatch.context() as patched:
+        patched.setattr(live, "measure_radius", None)  # a million people would wait for it
+        trial.close_streets(degrees((400, -9), (600, -9), (600, 9), (400, 9)))
+    assert same(trial.coverage(), from_scratch(trial))
+    trial.close("O2").undo().undo().close("O1")
+    assert same(trial.coverage(), from_scratch(trial))
 
 
 def test_a_site_may_stand_on_a_new_street_where_no_other_is_near() -> None:

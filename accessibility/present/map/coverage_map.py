@@ -20,7 +20,7 @@ from accessibility.present.map.legends import MapCaption
 from accessibility.present.map.living import Switches
 from accessibility.present.map.outlines import Backdrop, safe_html
 from accessibility.present.map.packing import packed, steps
-from accessibility.present.map.panel import changing_data, page_context, page_data, streets_data
+from accessibility.present.map.panel import changing_data, page_context, page_data
 from accessibility.present.map.proposals import Proposal
 from accessibility.present.map.sheets import MapSheet, class_bytes, dot_planes, palettes
 from accessibility.present.pages import (
@@ -398,8 +398,6 @@ class Followed:
             name: value for name, value in self.read["switches"].items() if value != then["switches"][name]
         }
         data["sites"] = [layer["key"] if layer in then["sites"] else layer for layer in self.read["sites"]]
-        if one.backdrop.network is not other.backdrop.network:
-            data["streets"] = streets_data(one)
         if [(way.name, way.colours) for way in one.layers] != [(way.name, way.colours) for way in other.layers]:
             data["layers"] = palettes(one.layers, one.places)
         stay = [name for name in self.ways if name in before.ways]

@@ -60,11 +60,8 @@ class PeopleClasses:
     @cached_property
     def people(self) -> NDArray[np.float64]:
         """People in each class; with `-1` left out they add up to `total`."""
-        shown = self.of >= 0
-        found: NDArray[np.float64] = np.bincount(
-            self.of[shown], weights=self.population[shown], minlength=len(self.labels)
-        ).astype(np.float64)
-        return found
+        found = np.bincount(self.of + 1, weights=self.population, minlength=len(self.labels) + 1)
+        return found[1:].astype(np.float64)
 
     @property
     def total(self) -> float:

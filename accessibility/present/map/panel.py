@@ -113,22 +113,16 @@ def page_context(sheet: MapSheet) -> dict[str, Any]:
 def page_data(sheet: MapSheet) -> dict[str, Any]:
     """Return what the script reads; texts are its values, never its markup."""
     keys = (*_READ, *sheet.script_words, *(_SWITCHED if sheet.is_live else ()))
-    waters = sheet.waters
+    waters, streets = sheet.waters, sheet.streets
     return {
         "words": {key: sheet.words.template(key) for key in keys} | _settings_said(sheet),
         "people": sheet.people,
-        "streets": streets_data(sheet),
+        "streets": None if streets is None else {"lines": streets.lines, "origin": streets.origin},
         "names": sheet.names,
         "bounds": [sheet.outlines[1][1::-1], sheet.outlines[1][:1:-1]],  # south-west and north-east, latitude first
         "water": None if waters is None else {**waters.rings, "origin": waters.origin},
         **changing_data(sheet),
     }
-
-
-def streets_data(sheet: MapSheet) -> dict[str, Any] | None:
-    """Return the streets as the script reads them."""
-    streets = sheet.streets
-    return None if streets is None else {"lines": streets.lines, "origin": streets.origin}
 
 
 def changing_data(sheet: MapSheet) -> dict[str, Any]:

@@ -198,7 +198,7 @@ class MapSheet:
     def streets(self) -> StreetLines | None:
         """StreetLines, a little beyond the bounds."""
         network = self.backdrop.network
-        if self.like is not None and self.like.backdrop.network is network:
+        if self.like is not None:
             return self.like.streets
         return None if network is None else street_lines(network, self._widened)
 

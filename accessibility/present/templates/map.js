@@ -1,6 +1,5 @@
 // The parts of the map that folium has no element for. Text reaches the page as text only.
 const coverageMap = (() => {
-  const renewed = {};  // how a layer becomes that of another map
   const ground = new Set();  // what lies below the streets that are edited
   const legend = document.querySelector(".legend");
   legend.open = !narrow();  // before the map measures the room it has
@@ -24,14 +23,13 @@ const coverageMap = (() => {
       ...style, pane, renderer: pens[pane], smoothFactor: 1.5, fill: false, interactive: false,
     });
     const group = L.layerGroup();
-    const make = () => data.streets.lines.map(({ weight, coarsest, counts, steps }) => {
+    const classes = data.streets.lines.map(({ weight, coarsest, counts, steps }) => {
       const found = unfold({ counts, steps, origin: data.streets.origin });
       // Grey below the people; main streets again above them, in white, so that no colour turns darker.
       const below = draw(found, "streets", { color: "#3f4a54", opacity: 0.4, weight });
       const above = draw(found, "main-streets", { color: "#fff", opacity: 0.55, weight: 1 });
       return { coarsest, layers: weight > 1 ? [below, above] : [below] };
     });
-    let classes = make();
     const choose = (map) => {
       const { lat } = map.getCenter();
       const metres = 40075017 * Math.cos(lat * Math.PI / 180) / (256 * 2 ** map.getZoom());
@@ -43,11 +41,6 @@ const coverageMap = (() => {
       choose(target._map);
       target._map.on("zoomend", ({ target: map }) => choose(map));
     });
-    renewed.streets = () => {
-      group.clearLayers();
-      classes = make();
-      if (group._map) choose(group._map);
-    };
     ground.add(group);
     return group;
   };
@@ -261,7 +254,6 @@ const coverageMap = (() => {
     if (layers) panel.recolour(new Map(layers.map(({ name }, row) => [name, peopleLayer(row)])));
     const was = new Map(data.sites.map((layer) => [layer.key, layer]));
     Object.assign(data, rest, { sites: rest.sites.map((layer) => was.get(layer) ?? layer) });
-    if (rest.streets) renewed.streets();
     if (rest.figures) areas.forEach((properties, k) => { properties.figures = rest.figures[k]; });
     if (rest.edited) {
       for (const layer of edits) gone(layer);
