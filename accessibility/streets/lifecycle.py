@@ -44,6 +44,7 @@ _NOT_YET_ENGLISH = (
 _BESIDE = (
     *("已经", "已", "现", "均", "暂时", "暂", "临时", "永久", "长期", "全面", "正在", "目前", "尚", "还", "中", "了"),
     *("状态", "阶段", "期间", "对外", "营业", "使用", "服务", "业务", "运营", "运行", "办公", "建设", "网点", "机构"),
+    *("整顿", "整改"),
     *("站点", "多年", "至今"),
 )
 _BESIDE_ENGLISH = (
@@ -63,7 +64,8 @@ _CHINESE = (_any_of((*_GONE, *_NOT_YET)), _any_of(_BESIDE))
 _ENGLISH = (_any_of((*_GONE_ENGLISH, *_NOT_YET_ENGLISH), " "), _any_of(_BESIDE_ENGLISH, " "))
 _ENDED_CHINESE = (_any_of(_GONE), _any_of((*_NOT_YET, *_BESIDE)))
 _ENDED_ENGLISH = (_any_of(_GONE_ENGLISH, " "), _any_of((*_NOT_YET_ENGLISH, *_BESIDE_ENGLISH), " "))
-_INTO = re.compile("(已经?)?并入.|merged into .")
+_INTO = re.compile("(已经?)?(并入|(撤并|合并|归并)[至到入]|划归).|merged (in)?to .")
+_MOVED = re.compile(r"[迁搬][至往到]|\b(moved|relocated|transferred) to\b")
 _DONE = re.compile(f"(已经|已|永久|临时|暂时)({'|'.join((*_GONE[: _GONE.index('暂停')], '暂停'))})")
 _STRONG = re.compile(
     r"(permanently |temporarily )?(closed|closed down|shut down|planned|proposed|under construction|inactive|disused"
@@ -205,7 +207,8 @@ def speaks_of_end(text: str) -> bool:
     (True, False)
     """
     plain = plain_words(text)
-    return _DONE.search(plain) is not None or re.search(r"\b(permanently|temporarily) closed\b", plain) is not None
+    said = (_DONE, _MOVED, re.compile(r"\b(permanently|temporarily) closed\b"))
+    return any(pattern.search(plain) for pattern in said)
 
 
 def is_absent(tags: Mapping[str, str]) -> bool:

@@ -135,6 +135,7 @@ def test_a_long_cell_of_such_words_is_read_at_once(tmp_path: Path, word: str) ->
             for word in ("社保所（已撤销）", "Hall (closed)", "CLOSED - Hall", "社保所-拟建", "已关闭社保所")
         ),
         *(("备注", "2021年已停用"), ("remark", "closed 2021"), ("hours", "off"), ("营业时间", "暂停营业")),
+        *(("备注", "撤并至城关所"), ("remark", "merged into East"), ("备注", "停业整顿")),
         *(("disused:amenity", "bank"), ("proposed", "yes")),
     ],
 )
@@ -152,6 +153,7 @@ def test_a_site_is_closed_by_other_words_unless_its_status_says_that_it_is_open(
     [
         *(("停业日期", "2021-05-01"), ("closed_date", "2021"), ("协议到期日期", "2022-12-31"), ("valid", "N")),
         *(("备注", "2021年已撤销，业务并入城关所"), ("自助机状态", "停用")),
+        *(("备注", "2023年迁至城东新址"), ("notes", "relocated to Market Street")),
         *(("close_date", "44621"), ("关闭时间", "20220301"), ("合作到期日", "2024年12月31日"), ("valid to", "2021")),
         *(("valid_from", "2093-01-01"), ("开业日期", "2093年5月"), ("是否受理", "否"), ("exclude", "1")),
     ],
@@ -394,6 +396,16 @@ def test_machines_among_the_sites_that_count_are_told(tmp_path: Path) -> None:
     (told,) = (f for f in findings if f.code == "machine")
     assert told.count == 3
     assert "row 2 '工商银行24小时自助银行', row 3 '建行ATM', row 5 '农行 金融;自动提款机'" in told.message
+
+
+@pytest.mark.parametrize("name", ["农商行数据中心", "XX银行总行", "培训中心", "Head office", "Card centre"])
+def test_offices_without_a_counter_are_told(tmp_path: Path, name: str) -> None:
+    rows = f"a,{name},108.1,30", "b,总行营业部,108.2,30", "c,城关支行,108.3,30"
+    _, findings = read_sites(csv(tmp_path, "id,name,lon,lat", *rows), OUTLETS)
+    (told,) = (f.message for f in findings if f.code == "machine")
+    assert told.startswith(
+        f"1 sites count that seem to be machines, to drive about or to have no counter: row 2 {name!r}"
+    )
 
 
 def test_the_sum_of_a_frame_is_nobody(tmp_path: Path) -> None:

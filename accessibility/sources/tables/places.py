@@ -288,7 +288,10 @@ class _Cells:
         machine = counts & said.map(known).to_numpy(dtype=bool)
         shown = ", ".join(f"row {row} {text.strip()!r}" for row, text in said[machine].head(SHOWN).items())
         count = int(machine.sum())
-        message = f"{count} sites count that seem to be machines, or to drive about: {shown}: are they staffed?"
+        message = (
+            f"{count} sites count that seem to be machines, to drive about or to have no counter: {shown}: do they "
+            "serve people?"
+        )
         self.note("machine", message, count)
 
     def _shut(self) -> NDArray[np.bool_] | None:

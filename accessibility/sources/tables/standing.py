@@ -1,7 +1,5 @@
 """Whether the sites of a table are in business, where no column of that meaning says it: by words elsewhere."""
 
-# ruff: noqa: RUF002 -- Chinese has its own punctuation
-
 from __future__ import annotations
 
 import re
@@ -96,19 +94,21 @@ _READINGS: tuple[tuple[str, Callable[[str], bool], Callable[[str], bool]], ...] 
 
 _MACHINE = re.compile(
     r"自助(银行|服务区|服务终端|服务机|服务点|终端|设备|机|网点|$)|自动(取|提|存取|存)款机|自动柜员机|流动服务|流动办|(?<![a-z])atms?(?![a-z])"
-    r"|\bcash (machine|dispenser|point)|\bself[- ]?service|\bmobile (unit|office|branch|van|service)",
+    r"|\bcash (machine|dispenser|point)|\bself[- ]?service|\bmobile (unit|office|branch|van|service)"
+    r"|(数据|信用卡|呼叫|客服|培训|研发|灾备|票据|清算|档案)中心|金库|总行(?=\s|$)|总部"
+    r"|\bhead ?(quarters|office)|\bback office|\b(data|call|training|card) cent(er|re)",
     re.IGNORECASE,
 )
 _STAFFED = re.compile(r"支行|分行|分理处|营业(部|厅|所|室)|储蓄所|大厅|\bbranch with\b", re.IGNORECASE)
 
 
 def is_machine(text: str) -> bool:
-    """Return whether a name or a kind is that of a machine, or of a service that drives about, and of no office.
+    """Return whether a name or a kind is that of a machine, of a service that drives about, or of an office for nobody.
 
     Examples
     --------
-    >>> [is_machine(text) for text in ("工商银行24小时自助银行", "ATM", "自助终端", "城关支行（含自助银行）", "社保所")]
-    [True, True, True, False, False]
+    >>> [is_machine(text) for text in ("工商银行24小时自助银行", "ATM", "自助终端", "数据中心", "总行营业部", "社保所")]
+    [True, True, True, True, False, False]
     """
     return _MACHINE.search(text) is not None and _STAFFED.search(text) is None
 
