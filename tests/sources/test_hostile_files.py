@@ -185,6 +185,38 @@ def test_a_nul_inside_a_text_of_an_extract_is_refused_before_its_reader_sees_it(
         file.unlink()
 
 
+def test_an_extract_whose_numbers_do_not_fit_each_other_is_one_plain_sentence(tmp_path: Path) -> None:
+    ids = _number(2**63) * 3  # each so much more than the one before that the third is no number of 64 bits
+    nodes = _field(1, ids) + _field(8, b"\0\0\0") + _field(9, b"\0\0\0")
+    street = b"\x08\x01" + _field(2, b"\x01") + _field(3, b"\x02") + _field(8, b"\x02\x02")
+    table = _field(1, b"") + _field(1, b"highway") + _field(1, b"service")
+    data = _field(1, table) + _field(2, _field(2, nodes)) + _field(2, _field(3, street))
+    (file := tmp_path / "t.osm.pbf").write_bytes(
+        _block(b"OSMHeader", _field(4, b"OsmSchema-V0.6")) + _block(b"OSMData", data)
+    )
+    with pytest.raises(InputError, match=r"t.osm.pbf: cannot be read as OpenStreetMap data \(its numbers do not fit"):
+        read_network(file)
+
+
+def test_a_raster_that_is_cut_short_or_takes_too_much_memory_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, options = tmp_path / "t.tif", {"count": 1, "dtype": "float32", "crs": "EPSG:32649"}
+    grid = rasterio.transform.from_origin(500_000, 3_400_000, 100, 100)
+    with rasterio.open(path, "w", driver="GTiff", width=200, height=200, transform=grid, **options) as raster:
+        raster.write(np.ones((1, 200, 200), np.float32))
+    path.write_bytes(path.read_bytes()[:80_000])
+    with pytest.raises(InputError, match=r"t.tif: cannot be read as .tif \(RasterioIOError: TIFFReadEncodedStrip"):
+        read_population_raster(path)
+
+    def full(*_: object, **__: object) -> None:
+        raise rasterio.errors.RasterioIOError from OSError("gdalrasterblock.cpp, 1102: cannot allocate 900000000 bytes")
+
+    monkeypatch.setattr("accessibility.sources.raster.reading.read_values", full)
+    with pytest.raises(InputError, match=r"t.tif: too large for this machine's memory"):
+        read_population_raster(path)
+
+
 def test_an_extract_packed_in_another_way_or_beyond_all_bounds_is_refused(tmp_path: Path) -> None:
     file = _extract(tmp_path / "other.osm.pbf", b"name", b"Vaduz", packing=6)
     with pytest.raises(InputError, match=r"other.osm.pbf: its blocks are packed with another method than zlib"):

@@ -534,7 +534,9 @@ def _readable(path: Path) -> Iterator[Path]:
     except (RuntimeError, ValueError, IndexError, osmium.InvalidLocationError) as error:
         if is_full(error):
             raise no_room(error) from error
-        msg = f"{path}: cannot be read as OpenStreetMap data ({error}); expected a whole file, one of {_KNOWN}"
+        ours = isinstance(error, ValueError | IndexError) or "Unable to cast" in str(error)  # says nothing to a planner
+        told = "its numbers do not fit each other" if ours else error
+        msg = f"{path}: cannot be read as OpenStreetMap data ({told}); expected a whole file, one of {_KNOWN}"
         raise InputError(msg) from error
 
 

@@ -10,7 +10,7 @@ import unicodedata
 import warnings
 import zipfile
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -314,13 +314,16 @@ def readable(path: Path, findings: list[Finding]) -> Iterator[None]:
             yield
         except InputError:
             raise
-        except MemoryError as error:
-            msg = f"{path.name}: too large for this machine's memory"
-            raise InputError(msg) from error
         except Exception as error:
             if is_full(error):
                 raise no_room(error) from error
-            said = " ".join(str(error).split())
+            first: BaseException = error
+            while first.__cause__ is not None:  # GDAL says there what went wrong
+                first = first.__cause__
+            if isinstance(first, MemoryError) or "cannot allocate" in str(first):
+                msg = f"{path.name}: too large for this machine's memory"
+                raise InputError(msg) from error
+            said = " ".join(str(first).partition("; It might help")[0].split())
             msg = f"{path.name}: cannot be read as {path.suffix or 'a table'} ({type(error).__name__}: {said})"
             raise InputError(msg) from error
     findings += [
@@ -425,12 +428,10 @@ def _of_cells(path: Path, sheet: str | None, encoding: str | None, findings: lis
         book = read_workbook(path, sheet, findings)
         marks = {"spanned": book.spanned, "uncomputed": book.uncomputed}
         table = table_of_rows(book.rows, path.name, findings, marks)
-        columns = list(table.columns)
-        table.attrs["sheet"] = book.name
-        table.attrs["units"] = {
-            columns[at]: unit for (row, at), unit in book.units.items() if row + 1 in table.index and at < len(columns)
-        }
-        hidden = [name for at, name in enumerate(columns) if at in book.hidden]
+        names = dict(enumerate(table.columns))
+        units = {names[at]: unit for (row, at), unit in book.units.items() if at in names and row + 1 in table.index}
+        table.attrs |= {"sheet": book.name, "units": units}
+        hidden = [names[at] for at in sorted(book.hidden & names.keys())]
         if hidden:
             message = f"columns are hidden in the sheet and read like the others: {', '.join(hidden[:SHOWN])}"
             findings.append(Finding(code="hidden-columns", source=path.name, message=message, count=len(hidden)))
@@ -469,7 +470,15 @@ def _csv_rows(path: Path, encoding: str | None, findings: list[Finding]) -> tupl
     first, _, rest = text.partition("\n")
     said = _SEPARATOR.fullmatch(first.strip(" \r")) if first else None
     text, delimiter = (rest, said[1]) if said else (text, _delimiter(text))
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)), delimiter
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        return list(rows), delimiter
+    except csv.Error as error:
+        msg = (
+            f"{path.name}: line {rows.line_num} cannot be cut into cells: a quotation mark has no pair, or a cell has "
+            f"more than {csv.field_size_limit():,} letters; expected a table"
+        )
+        raise InputError(msg) from error
 
 
 def _delimiter(text: str) -> str:
@@ -481,7 +490,9 @@ def _delimiter(text: str) -> str:
 def _alike(sample: str, delimiter: str) -> tuple[int, int]:
     """Return how many rows have the most usual number of cells, more than one, and that number."""
     rows = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
-    widths = Counter(len(row) for row in rows if len(row) > 1)
+    widths: Counter[int] = Counter()
+    with suppress(csv.Error):  # who reads all of it says so
+        widths.update(len(row) for row in rows if len(row) > 1)
     return max(((count, width) for width, count in widths.items()), default=(0, 0))
 
 
