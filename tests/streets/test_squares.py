@@ -189,7 +189,7 @@ def test_ways_across_are_shortened_line_by_line_as_a_graph_is() -> None:
         u, v = chance.choice(count, 2, replace=False).tolist()
         length = float(chance.integers(1, 100))
         graph.add_edge(u, v, weight=min(length, graph.get_edge_data(u, v, {"weight": length})["weight"]))
-        squares._shorten(so_far, (u, v), length)
+        squares._shorten.py_func(so_far, u, v, length, np.empty((2, count)))
         expected = np.full((count, count), np.inf)
         for start, ends in nx.all_pairs_dijkstra_path_length(graph):
             expected[start, [*ends]] = [*ends.values()]

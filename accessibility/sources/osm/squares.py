@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import shapely
 
+from accessibility.geo.arrays import spans
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.osm.topology import ACROSS, E7, Ways, centred, degrees
 from accessibility.streets.network import STEPS
+from accessibility.streets.search.compiling import helper, kernel
 from accessibility.streets.search.parts import label_components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyproj import CRS
+
+    from accessibility.streets.search.compiling import F64, I32, I64, Flags
 
 MOST_PLACES = 400  # entrances and corners of one square; of more entrances, only its outline is walked
 _SLACK_M = 0.05  # a line along the outline stays inside, however its ends were rounded
@@ -65,9 +69,13 @@ def walk_across(ways: Ways, crs: CRS | None = None) -> Crossed:
         return Crossed(ways, np.ones(len(ways), np.bool_), 0)
     squares = _Squares(ways, centred(ways) if crs is None else crs)
     crossed = 0
-    for group in squares.groups():
-        whole = squares.cross(group)
-        crossed += len(group) if whole else sum(squares.cross(group[[i]]) for i in range(len(group)))
+    groups = squares.groups()
+    for group, nodes in zip(groups, squares.entrances(groups), strict=True):
+        if squares.cross(group, nodes):
+            crossed += len(group)
+        else:
+            alone = [group[[row]] for row in range(len(group))]
+            crossed += sum(map(squares.cross, alone, squares.entrances(alone)))
     found = squares.crossed()
     kept = np.append(squares.met(), np.ones(len(found) - len(ways), np.bool_))
     return Crossed(found, kept, count - crossed)
@@ -107,15 +115,9 @@ def lines_across(square: Any, entrances: NDArray[np.float64]) -> NDArray[np.intp
     pairs = pairs[shapely.intersects_xy(ground, places[pairs].mean(axis=1))]  # most that leave it do so by the middle
     one, other = pairs[shapely.covers(ground, shapely.linestrings(places[pairs]))].T
     direct = np.full((len(places), len(places)), np.inf)
-    # Two places in one are a step of next to nothing: 0 is no step for scipy.
+    # Two places in one are a step of next to nothing: no way is as long as one that leaves it out.
     direct[one, other] = direct[other, one] = np.maximum(np.hypot(*(places[one] - places[other]).T), 1e-6)
-    from scipy.sparse import csr_array  # noqa: PLC0415 -- where there is a square
-    from scipy.sparse.csgraph import shortest_path  # noqa: PLC0415
-
-    steps = csr_array(np.where(np.isfinite(direct), direct, 0.0))
-    begin = np.arange(len(entrances))
-    walked, before = shortest_path(steps, method="D", directed=False, return_predecessors=True, indices=begin)
-    return _sparse(direct, walked, before)
+    return _sparse(direct, len(entrances))
 
 
 def _near(places: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -142,33 +144,83 @@ def corners_of(square: Any) -> NDArray[np.float64]:
     return np.concatenate(found)
 
 
-def _sparse(direct: NDArray[np.float64], walked: NDArray[np.float64], before: NDArray[np.int32]) -> NDArray[np.intp]:
+def _sparse(direct: NDArray[np.float64], entrances: int) -> NDArray[np.intp]:
     """Return the lines of the shortest ways between entrances, without those that others nearly replace."""
-    one, other = np.triu_indices(len(walked), 1)
+    walked, before = np.empty((entrances, len(direct))), np.empty((entrances, len(direct)), np.int32)
+    _walk(direct, walked, before, np.empty(len(direct), np.bool_))
+    one, other = np.triu_indices(entrances, 1)
+    pairs = np.column_stack([one, other])[np.lexsort((other, one, walked[one, other]))]
     so_far = np.where(np.eye(len(direct), dtype=np.bool_), 0.0, np.inf)
-    kept: dict[tuple[int, int], None] = {}
-    for pair in np.lexsort((other, one, walked[one, other])):
-        start, end = int(one[pair]), int(other[pair])
+    found = np.empty((len(direct) * (len(direct) - 1) // 2, 2), np.int64)
+    count = _choose(
+        pairs, (direct, walked, before), so_far, np.empty((2, len(direct))), np.zeros(direct.shape, np.bool_), found
+    )
+    return found[:count].astype(np.intp)
+
+
+@kernel
+def _walk(direct: F64, walked: F64, before: I32, done: Flags) -> None:
+    """Note how far every place is from each of the first, and from which one comes there (Dijkstra 1959)."""
+    for start in range(walked.shape[0]):
+        for place in range(done.size):
+            walked[start, place], before[start, place], done[place] = np.inf, -1, False
+        walked[start, start] = 0.0
+        here = start
+        while here >= 0:
+            done[here] = True
+            so_far = walked[start, here]
+            for place in range(done.size):
+                if so_far + direct[here, place] < walked[start, place]:
+                    walked[start, place], before[start, place] = so_far + direct[here, place], here
+            here = _nearest_left(walked, start, done)
+
+
+@helper
+def _nearest_left(walked: F64, start: int, done: Flags) -> int:
+    """Return the nearest place that is not done yet; -1 where no way leads to any."""
+    nearest, so_far = -1, np.inf
+    for place in range(done.size):
+        if not done[place] and walked[start, place] < so_far:
+            nearest, so_far = place, walked[start, place]
+    return nearest
+
+
+@kernel
+def _choose(pairs: I64, ways: tuple[F64, F64, I32], so_far: F64, ends: F64, kept: Flags, found: I64) -> int:
+    """Note the lines of the ways of pairs, those that are not nearly as short without one; count them.
+
+    Of each pair `so_far` knows how far it is by the lines so far, infinite where they lead nowhere.
+    """
+    direct, walked, before = ways
+    count = 0
+    for row in range(pairs.shape[0]):
+        start, end = pairs[row, 0], pairs[row, 1]
         if not walked[start, end] * _DETOUR < so_far[start, end]:
             continue
         while end != start:
-            previous = int(before[start, end])
-            line = (min(previous, end), max(previous, end))
-            if line not in kept:
-                kept[line] = None
-                _shorten(so_far, line, direct[line])
+            previous = np.int64(before[start, end])
+            u, v = min(previous, end), max(previous, end)
+            if not kept[u, v]:
+                kept[u, v] = True
+                found[count, 0], found[count, 1] = u, v
+                count += 1
+                _shorten(so_far, u, v, direct[u, v], ends)
             end = previous
-    return np.array(list(kept), np.intp).reshape(-1, 2)
+    return count
 
 
-def _shorten(so_far: NDArray[np.float64], line: tuple[int, int], length: float) -> None:
+@helper
+def _shorten(so_far: F64, u: int, v: int, length: float, ends: F64) -> None:
     """Let the ways between all places use one line more; none does whose beginning or end it brings no nearer."""
-    u, v = line
-    from_u = np.flatnonzero(so_far[v] > so_far[u] + length)
-    to_v = np.flatnonzero(so_far[u] > so_far[v] + length)
-    by_line = np.minimum(so_far[from_u[:, None], to_v], so_far[u, from_u, None] + length + so_far[v, to_v])
-    so_far[from_u[:, None], to_v] = by_line
-    so_far[to_v[:, None], from_u] = by_line.T
+    for place in range(so_far.shape[0]):
+        ends[0, place], ends[1, place] = so_far[u, place], so_far[v, place]
+    for one in range(so_far.shape[0]):
+        if not ends[1, one] > ends[0, one] + length:
+            continue
+        for other in range(so_far.shape[0]):
+            if ends[0, other] > ends[1, other] + length:
+                by_line = ends[0, one] + length + ends[1, other]
+                so_far[one, other] = so_far[other, one] = min(so_far[one, other], by_line)
 
 
 class _Squares:
@@ -192,6 +244,7 @@ class _Squares:
         self._inner = self._inner[np.argsort(self.xy[self._inner, 0])]
         self._x = self.xy[self._inner, 0]
         self.shapes, self.rings = self._assembled()
+        self._ground = shapely.buffer(self.shapes, _SLACK_M)
         self._lines: list[NDArray[np.int64]] = []
         self._corners: list[NDArray[np.float64]] = []
         self._of: list[int] = []
@@ -224,30 +277,43 @@ class _Squares:
         order = np.argsort(label, kind="stable")
         return np.split(order, np.flatnonzero(np.diff(label[order])) + 1) if len(order) else []
 
-    def entrances(self, group: NDArray[np.intp], shape: Any) -> NDArray[np.intp]:
-        """Return the nodes by which one comes onto some squares that are one."""
-        ways, rows = self.ways, np.concatenate([self.rings[square] for square in group])
-        refs = np.concatenate([ways.refs[ways.start[row] : ways.start[row + 1]] for row in rows])
-        nodes, uses = np.unique(refs, return_counts=True)
-        doors = nodes[self._uses[nodes] > uses]
-        if ways.off_ground[rows[0]]:
-            return np.asarray(doors, np.intp)
-        found: NDArray[np.intp] = np.union1d(doors, self._within(shapely.buffer(shape, _SLACK_M)))
+    def entrances(self, groups: list[NDArray[np.intp]]) -> list[NDArray[np.intp]]:
+        """Return the nodes by which one comes onto squares that are one, of each group of them."""
+        ways, n = self.ways, len(self.ways.node_ids)
+        rings = [np.concatenate([self.rings[square] for square in group]) for group in groups]
+        rows, many = np.concatenate([np.empty(0, np.intp), *rings]), np.diff(ways.start)
+        of = np.repeat(np.arange(len(groups)), [len(ring) for ring in rings])
+        outline = np.repeat(of, many[rows]) * n + ways.refs[spans(ways.start[rows], many[rows])]
+        key, uses = np.unique(outline, return_counts=True)
+        doors = key[self._uses[key % n] > uses]
+        open_ = np.array([not ways.off_ground[ring[0]] for ring in rings], np.bool_)
+        group, node = np.divmod(np.union1d(doors, self._within(groups, np.flatnonzero(open_))), n)
+        return np.split(node, np.searchsorted(group, np.arange(1, len(groups))))[: len(groups)]
+
+    def _within(self, groups: list[NDArray[np.intp]], which: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return the ends and junctions of ways on the ground that lie in some groups of squares, by group."""
+        grounds = [self._ground[groups[k][0]] if len(groups[k]) == 1 else self._joined(groups[k]) for k in which]
+        ground = np.array(grounds, dtype=object)
+        shapely.prepare(ground)
+        west, south, east, north = shapely.bounds(ground).reshape(-1, 4).T
+        first = np.searchsorted(self._x, west)
+        many = np.searchsorted(self._x, east, side="right") - first
+        at, node = np.repeat(np.arange(len(which)), many), self._inner[spans(first, many)]
+        y = self.xy[node, 1]
+        near = (south[at] <= y) & (y <= north[at])
+        at, node = at[near], node[near]
+        inside = shapely.intersects_xy(ground[at], self.xy[node])
+        found: NDArray[np.int64] = which[at[inside]] * len(self.ways.node_ids) + node[inside]
         return found
 
-    def _within(self, ground: Any) -> NDArray[np.intp]:
-        """Return the ends and junctions of ways on the ground that lie in a polygon."""
-        west, south, east, north = shapely.bounds(ground)
-        strip = self._inner[np.searchsorted(self._x, west) : np.searchsorted(self._x, east, side="right")]
-        x, y = self.xy[strip].T
-        near = (south <= y) & (y <= north)
-        found: NDArray[np.intp] = strip[near][shapely.intersects_xy(ground, x[near], y[near])]
-        return found
+    def _joined(self, group: NDArray[np.intp]) -> Any:
+        return shapely.buffer(shapely.union_all(self.shapes[group]), _SLACK_M)
 
-    def cross(self, group: NDArray[np.intp]) -> bool:
-        """Add the lines across some squares that are one; return whether there are not too many."""
+    def cross(self, group: NDArray[np.intp], nodes: NDArray[np.intp]) -> bool:
+        """Add the lines across some squares that are one, between these; return whether there are not too many."""
+        if len(nodes) < 2:  # noqa: PLR2004 -- nobody comes through
+            return True
         shape = shapely.union_all(self.shapes[group])
-        nodes = self.entrances(group, shape)
         lines = lines_across(shape, self.xy[nodes])
         if lines is None:
             return False
