@@ -50,6 +50,11 @@ def test_classes_rise_and_hold_the_limit(minutes: float, kilometres: float) -> N
         assert classes[place] * unit == pytest.approx(rule.limit, rel=1e-12)
 
 
+def test_a_limit_is_the_whole_number_next_to_it() -> None:
+    assert 100 * 4.35 < 435
+    assert Rule(measure="network", limit=4.35).cutoff == 435
+
+
 def test_the_reach_is_the_widest_limit() -> None:
     assert Standard().reach_m == 5_000
     assert Standard(urban=Rule.walk(60)).reach_m == 3_600 * 3

@@ -84,6 +84,16 @@ def test_exactly_at_the_limit_is_within() -> None:
     assert found.cost.tolist() == [900.0, 5_000.0]
 
 
+def test_exactly_at_the_radius_is_within() -> None:
+    here = worlds.people([(4_000.0, 300.0)], setting=["rural"])  # farther along the streets
+    where = (worlds.line(), here, worlds.outlets([(0, 0)]))
+    metres = round(float(trace_catchments(*where, STANDARDS[2]).cost[0]), 2)
+    for limit, found in ((metres, [0]), (metres - 0.01, [])):
+        radius = Standard(rural=Rule(measure="radius", limit=limit))
+        assert trace_catchments(*where, radius).of(0).tolist() == found
+        assert measure_coverage(*where, radius).covered.tolist() == [bool(found)]
+
+
 def test_nobody_and_no_sites_have_empty_catchments() -> None:
     nobody = trace_catchments(worlds.line(), worlds.people([]), worlds.outlets([(0, 0)]))
     assert (len(nobody), len(nobody.demand)) == (1, 0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import worlds
 from conftest import ROOT
 from osmfiles import node, relation, way, write_osm
 from tileworlds import city
@@ -197,12 +199,25 @@ def test_what_hangs_together_is_found_heap_by_heap(seed: int, tmp_path: Path) ->
             at, whole = snap_in_parts(streets, xy, 700.0, public=public), snap_points(now, xy, 700.0, public=public)
             for name in ("edge", "fraction", "leg_m"):
                 np.testing.assert_array_equal(getattr(at, name), getattr(whole, name), err_msg=name)
+            exactly = snap_in_parts(streets, xy, np.where(whole.snapped, whole.leg_m, 0.0), public=public)
+            np.testing.assert_array_equal(exactly.edge, whole.edge)  # who stands just so far off is on the street
         some = whole.take(np.flatnonzero(whole.snapped)[: 2 + seed])
         lead_somewhere(streets, some.edge, some.fraction, open_compounds=False)
         leads = leading_somewhere(now, some.stops(100.0))
         np.testing.assert_array_equal(whole_of(streets)[0]["leads"], leads)
         assert NOWHERE in whole.edge
         assert 0 < leads.sum() < leads.size
+
+
+def test_where_the_main_street_is_a_bridge_nobody_is_put_on_a_side_street(tmp_path: Path) -> None:
+    ends = [(0, 0), (9_000, 0), (0, 500), (900, 500)]
+    network = replace(worlds.network(ends, [(0, 1), (2, 3)]), off_ground=np.array([True, False]))
+    streets = place_whole(network, tmp_path, 1)
+    enclose_placed(streets)
+    xy = np.array([(450.0, 490.0)])
+    assert network.main_edges.tolist() == [True, False]
+    for at in (snap_points(network, xy, 700.0), snap_in_parts(streets, xy, 700.0)):
+        assert (at.edge.tolist(), np.isnan(at.leg_m).tolist()) == ([NOWHERE], [True])
 
 
 def test_memory_is_bounded_by_what_is_held_and_not_by_the_file(
