@@ -55,6 +55,7 @@ NOTES = frozenset(
 
 DOUBTS = frozenset(
     {
+        "adds-up-to-hundred",
         "district-elsewhere",
         "group-is-everybody",
         "group-is-share",
@@ -69,6 +70,7 @@ DOUBTS = frozenset(
         "people-twice",
         "people-unit",
         "raster-classes",
+        "running-sum",
         "setting-unread",
         "steep-streets",
         "sum-of-others",

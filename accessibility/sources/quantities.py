@@ -17,18 +17,18 @@ PER_AREA = re.compile(
 )
 _THOUSAND = r"1[, ]?000s?\b(?!\s*m)"
 _ENDS = r"(?=\s*(?:人|名|口|$|[)\]】/]))"
-_HELD = {
+_HELD = {  # words as short as the ten letters of a Shapefile's name may leave them
     "a density": "densit|dichte|密度",
-    "millions": rf"million|百万|亿{_ENDS}|\b10\s*(?:\^|\*\*)\s*6\b|\b1e6\b",
+    "millions": rf"millio|百万|亿{_ENDS}|\b10\s*(?:\^|\*\*)\s*6\b|\b1e6\b",
     "ten thousands": rf"万{_ENDS}|\bwan\b|\b10\s?k\b|\b10[, ]?000s?\b(?!\s*m)|\b10\s*(?:\^|\*\*)\s*4\b|\b1e4\b",
     "thousands": "|".join(
         (
-            rf"thousand|千{_ENDS}|'000|\b10\s*(?:\^|\*\*)\s*3\b|\b1e3\b|[ (]k\)?$",
+            rf"thousa|千{_ENDS}|'000|\b10\s*(?:\^|\*\*)\s*3\b|\b1e3\b|[ (]k\)?$",
             rf"(?:\bin |[(/x×*]\s?){_THOUSAND}|\b{_THOUSAND}\s*(?:of )?(?:persons?|people|inhabitants|pop|人)",
         )
     ),
     "hundreds": rf"百{_ENDS}|\bhundreds?\b",
-    "a share": r"%|\b(?:percent|pct|share|ratio|rate)\b|proportion|fraction|占比|比例|比重|百分比|率(?=$|\W)",
+    "a share": r"%|\b(?:pct|share|ratio|rate)\b|\bpercent?|propor|fraction|占比|比例|比重|百分比|率(?=$|\W)",
     "a logarithm": r"\blog(?:10|2)?\b|\bln\b",
     "running sums": r"\bcumulat|\brunning (?:total|sum)|累计|累积",
 }
@@ -63,6 +63,8 @@ def held_instead(text: str) -> str:
     --------
     >>> [held_instead(text) for text in ("常住人口(万人)", "pop_thousands", "Population density", "60+ %")]
     ['ten thousands', 'thousands', 'a density', 'a share']
+    >>> [held_instead(text) for text in ("pop_thousa", "pop_percen", "pop_densit")]  # as Shapefiles cut names
+    ['thousands', 'a share', 'a density']
     >>> [held_instead(text) for text in ("population", "万州区人口", "pop_1000m", "户籍人口")]
     ['', '', '', '']
     """

@@ -324,6 +324,23 @@ def test_numbers_that_say_nothing_is_known_are_no_people(tmp_path: Path) -> None
     assert known(9_999, 80, 4_000, 1_000) == {}
 
 
+@pytest.mark.parametrize(
+    ("people", "code"),
+    [
+        ([40.1, 29.9, 20.3, 9.7], "adds-up-to-hundred"),
+        ([40, 30, 20, 10], None),  # a hundred people
+        ([12, 20, 41, 47, 60, 66, 90, 101, 115], "running-sum"),
+        ([1, 2, 4, 8, 16, 33, 64, 130, 255], None),  # sorted by their number
+        ([12, 20, 41, 47, 60, 66, 90, 101, 3], None),
+        ([12, 20, 41, 47], None),
+    ],
+)
+def test_percentages_and_running_sums_are_told(tmp_path: Path, people: list[float], code: str | None) -> None:
+    rows = [f"{108 + at / 100},30.{at},{number}" for at, number in enumerate(people)]
+    findings = read_people_table(csv(tmp_path, "lon,lat,people", *rows), PeopleSpec())[1]
+    assert [f.code for f in findings if f.code in ("adds-up-to-hundred", "running-sum")] == ([code] if code else [])
+
+
 def test_rows_without_a_whole_person_are_told(tmp_path: Path) -> None:
     def told(*people: str) -> dict[str, int]:
         rows = [f"{108 + at / 100},30.5,{number}" for at, number in enumerate(people)]

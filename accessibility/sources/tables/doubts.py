@@ -77,6 +77,8 @@ _MOST_VOIDS, _MOST_OF_A_CITY = (
 _VOIDS = (*(10.0**digits - 1 for digits in range(6, 10)), 8_888_888.0, 88_888_888.0)
 _MAYBE = (9_999.0, 99_999.0, 32_767.0, 65_535.0, 88_888.0, 888_888.0)
 _TIMES = 10.0  # as many as the next row
+_WHOLE, _ROUNDING = 100.0, 0.05  # percentages of all, rounded to a decimal
+_STEPS, _RISING, _FASTER = 7, 0.9, 3.0  # from row to row; of them rise; times as fast as in the first half
 
 
 def are_voids(people: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -108,6 +110,15 @@ def refuse_voids(people: NDArray[np.float64], texts: pd.Series[Any], column: str
         raise InputError(msg)
 
 
+def _runs_up(people: NDArray[np.float64]) -> bool:
+    """Return whether rows may be sums of all those so far: they never fall, nor rise faster and faster as if sorted."""
+    step = np.diff(people)
+    if len(step) < _STEPS or (step < 0).any() or (step > 0).mean() < _RISING:
+        return False
+    early, late = step[: len(step) // 2].mean(), step[len(step) // 2 :].mean()
+    return bool(late < _FASTER * early)
+
+
 def tell_voids(people: NDArray[np.float64], texts: pd.Series[Any], column: str, source: str) -> list[Finding]:
     """Return a finding where numbers may be no people: one that tables write where nothing is known, none above 1.
 
@@ -117,6 +128,14 @@ def tell_voids(people: NDArray[np.float64], texts: pd.Series[Any], column: str, 
     if 0 < most < 1:
         message = f"column {column!r}: no row has a whole person, the most is {most:g}: are they thousands, or a share?"
         return [Finding(code="no-whole-person", source=source, message=message, count=len(people))]
+    if abs(people.sum() - _WHOLE) < _ROUNDING * len(people) and (people % 1 != 0).any():
+        message = (
+            f"column {column!r} adds up to {people.sum():g} in {len(people)} rows: are they percentages of all people?"
+        )
+        return [Finding(code="adds-up-to-hundred", source=source, message=message, count=len(people))]
+    if _runs_up(people):
+        message = f"column {column!r}: no row has fewer people than the one before: are they sums of all rows so far?"
+        return [Finding(code="running-sum", source=source, message=message, count=len(people))]
     voids = np.isin(people, _MAYBE) | (people > _MOST_OF_A_CITY)
     if not voids.any():
         return []
