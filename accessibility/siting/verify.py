@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from accessibility.siting.numbers import CLOSE, alike, say_number
 from accessibility.siting.tree import least_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -209,8 +209,7 @@ def _check_figures(problem: Problem, plan: SitingPlan, terms: Terms, counts: NDA
         _refuse("the plan has prices without multipliers, which prove nothing; expected both or none")
     if plan.status != "infeasible" or plan.model not in _SERVING:
         found = objective_of(problem, plan, counts)
-        same = problem.cost_units.alike if plan.model in SPENDING else _alike_of(problem, plan)
-        if not same(plan.objective, found):
+        if not _alike_of(problem, plan)(plan.objective, found):
             _refuse(f"the plan says that its objective is {say_number(plan.objective)}; it is {say_number(found)}")
 
 
@@ -226,7 +225,10 @@ def _check_end(problem: Problem, plan: SitingPlan, terms: Terms) -> None:
             _refuse(f"the plan's sizes are {plan.sizes}; there are {sizes[0]} demand points, {sizes[1]} candidates")
 
 
-def _alike_of(problem: Problem, plan: SitingPlan) -> Any:
+def _alike_of(problem: Problem, plan: SitingPlan) -> Callable[[float, float], bool]:
+    """Return what tells whether two objectives are the same but for rounding."""
+    if plan.model in SPENDING:
+        return problem.cost_units.alike
     if plan.model in ("p-median", "p-center", "max-min") or plan.weight is not None:
         return alike
     return problem.people_units.alike
@@ -402,10 +404,12 @@ def _check_best(problem: Problem, plan: SitingPlan, *, least: bool) -> None:
         worth = " and ".join(map(say_number, best.worth))
         _refuse(f"the plan is called optimal with {say_number(plan.objective)}; the best of all plans has {worth}")
     reached = best.worth[0] if plan.model != "backup" else best.worth[-1]
-    if plan.bound_by == "enumeration" and not alike(plan.bound, reached):
+    if _alike_of(problem, plan)(plan.bound, reached):
+        return
+    if plan.bound_by == "enumeration":
         _refuse(f"the plan's bound {bound} is said to be by enumeration; it proves {say_number(reached)}")
     beyond = (reached - plan.bound) * (-1 if least else 1)
-    if beyond > 2 * CLOSE * abs(reached) and not (plan.model == "backup" and plan.weight is None):
+    if beyond > 0 and not (plan.model == "backup" and plan.weight is None):
         _refuse(f"the plan's bound is {bound}; the best of all plans has {say_number(reached)}")
 
 

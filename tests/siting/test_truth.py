@@ -258,3 +258,15 @@ def test_a_p_median_of_numbers_far_apart_is_proven_to_the_last_of_them(
     assert plan.status == "optimal"
     assert plan.objective == pytest.approx(best, rel=1e-12, abs=0)
     verify_plan(problem, plan)
+
+
+def test_a_cost_far_below_the_sum_of_all_is_read_alike_by_search_and_checker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Costs of which the least is a millionth of a unit: a solver's word is held to what they differ by in units."""
+    monkeypatch.setattr(enumeration, "FEW", (0, 0.0))
+    costs = [5.958215142543242e-07, 576.208032, 8.14769497e-04, 1653.084]
+    problem = Problem.from_costs([[1, 1, 9], [9, 1, 1], [9, 9, 1], [1, 1, 1]], [1, 2, 1], 5, site_cost=costs)
+    assert not problem.cost_units.exact
+    plan = solve_partial(problem, 0.5)
+    assert (plan.selected, plan.status) == ((0,), "optimal")
+    verify_plan(problem, plan)
+    verify_plan(problem, replace(plan, bound_by="solver", trees=()))
