@@ -193,8 +193,8 @@ class Verdict:
         elif not self.comparisons:
             first = f"not equal: the run in {self.folder} cannot be repeated"
         else:
-            parts = f"{len(unequal)} of {len(self.comparisons)} figures differ, {len(self.changed)} files"
-            first = f"not equal: {parts} in {self.folder}"
+            parts = f"{len(unequal)} of {len(self.comparisons)} figures differ, other findings: {len(self.changed)}"
+            first = f"not equal: {parts}, in {self.folder}"
         told = (("proved", self.proved), ("recomputed", self.recomputed), ("could not be proved", self.open))
         beside = [f"not of this run: {name}" for name in self.beside]
         return (first, *self.changed, *unequal, *(f"{how}: {text}" for how, all_ in told for text in all_), *beside)

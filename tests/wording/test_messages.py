@@ -28,6 +28,7 @@ RAISED, OBSERVED = (tuple(dict.fromkeys(told())) for told in (sentences, finding
 PARTS = {  # what is a sentence, or a word of one, itself
     "_where": "scenario '4': ",
     "absence": "no such file",
+    "bound_by": "tree",
     "contradiction": "required sites exclude each other: 4",
     "missing": "lon",
     "rows_text": "2 cells are no numbers: row 3 'x', row 4 'y'",
@@ -35,6 +36,8 @@ PARTS = {  # what is a sentence, or a word of one, itself
     "wanted": "line",
     "what": "is negative",
     "does": "opens",
+    "ended_by": "proof",
+    "status": "optimal",
 }
 ELSEWHERE = (  # as glibc and typer say it; what the code, and tomllib's, puts together of words
     *("Name or service not known", "Temporary failure in name resolution"),
