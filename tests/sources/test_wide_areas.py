@@ -150,6 +150,23 @@ def test_a_table_without_coordinates_is_joined_by_code_or_name(town: Path, tmp_p
     assert not {"datum-assumed", "far-apart-people", "polygon-as-point"} & set(found(study))
 
 
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (["A,100", "B,300", "B,310"], (1, None)),  # of two years
+        (["A,100", "B,300"], None),
+        ([f"{name},{at}" for name in "AB" for at in range(9)], None),  # villages
+    ],
+)
+def test_a_few_districts_of_several_rows_are_told(
+    town: Path, tmp_path: Path, rows: list[str], told: tuple[int, None] | None
+) -> None:
+    townships(town, code=list(CODES.values()))
+    (town.parent / "sums.csv").write_text("\n".join(["乡镇,人口", *rows]), encoding="utf-8")
+    edit(town, 'path = "sums.csv", split_cells = "buildings"', AREA)
+    assert found(read(town, tmp_path)).get("district-rows") == told
+
+
 def test_a_code_and_a_name_that_disagree_are_told(town: Path, tmp_path: Path) -> None:
     townships(town, code=list(CODES.values()))
     rows = f"区划代码,乡镇,人口\n{CODES['A']},B,100\n{CODES['B']},B,300\n"

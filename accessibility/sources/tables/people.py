@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from accessibility.sources.tables.reading import HeldTable
 
 
+_ROWS_EACH = 2.0  # of a district, on average
 _ROUNDED_M = 1_000.0  # a step of coordinates that no grid for walks has
 _UNREADABLE_SHARE = 0.05
 
@@ -112,6 +113,7 @@ def read_people_rows(
     refuse_no_persons(table, column, source)
     if districts is not None and not has_places(table, spec, source=source):
         row, more = rows_of_districts(table, districts, source=source, given=spec.district)
+        more += _several_rows(row, districts, source)
         joined = districts.geometry.take(row).where(row >= 0)
         table = gpd.GeoDataFrame(table, geometry=joined.to_numpy(), crs=districts.crs)
         findings += more
@@ -151,6 +153,19 @@ def read_people_rows(
         raise InputError(msg)
     findings += _unplaced(located.missing, values["population"], ids, source)
     return PeopleRows(ids=ids, lonlat=located.lonlat, columns=values), findings
+
+
+def _several_rows(row: NDArray[np.intp], districts: gpd.GeoDataFrame, source: str) -> list[Finding]:
+    """Return a finding where a few districts have several rows, and most have one: no table of villages looks so."""
+    count = np.bincount(row[row >= 0], minlength=len(districts))
+    twice = np.flatnonzero(count > 1)
+    if not twice.size or count.sum() > _ROWS_EACH * np.count_nonzero(count):
+        return []
+    shown = ", ".join(map(str, districts.index[twice[:SHOWN]]))
+    message = (
+        f"{twice.size} districts have more than one row ({shown}): their people are added up; are they the same people?"
+    )
+    return [Finding(code="district-rows", source=source, message=message, count=twice.size)]
 
 
 def _unread_settings(table: pd.DataFrame, spec: PeopleSpec, source: str) -> list[Finding]:
