@@ -228,8 +228,7 @@ def begin_course(
 
 def bound_course(course: Course, clock: Clock) -> None:
     """Lower the bound by a dual, and remember what it tells about the columns."""
-    patient = course.guide is not None
-    guide = course.goal.guide((course.covering, course.small), course.value, clock, patient=patient)
+    guide = course.goal.guide((course.covering, course.small), course.value, clock, course.guide)
     course.bounded = course.value
     if course.guide is None or guide.bound < course.guide.bound:
         course.guide = guide

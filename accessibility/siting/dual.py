@@ -41,7 +41,7 @@ _COURSE = np.inf, 0.1, 0.0, 0.1, 0.0  # bound, step, rounds without progress, we
 _SHORTEST = 1e-5
 _LEAST_PROGRESS, _LITTLE = 0.02, 0.002  # of the gap, over `_TRIAL` rounds; of a patient search
 _TRIAL = 150
-_READS, _ROW = 3, 20  # what a round does: pairs read, and what a row costs beside
+_READS, _ROW = 1, 10  # what a round does: pairs read, and what a row costs beside
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,9 +64,7 @@ class Dual:
     reach: float = 0.0  # cost of covering one unit of weight more, where the cost is bounded
 
 
-def find_dual(
-    covering: Covering, target: int, rounds: int, clock: Clock, begin: Dual | None = None, *, patient: bool = False
-) -> Dual:
+def find_dual(covering: Covering, target: int, rounds: int, clock: Clock, begin: Dual | None = None) -> Dual:
     """Return prices that prove a low bound on the weight that can be covered.
 
     Parameters
@@ -81,11 +79,9 @@ def find_dual(
         When to stop; some bound is found in any case.
     begin
         Prices of the same rows to begin from.
-    patient
-        Whether to go on where there is little progress.
     """
     descent = Descent(covering, begin)
-    descent.run(target, rounds, clock, patient=patient)
+    descent.run(target, rounds, clock)
     return descent.dual
 
 
@@ -114,7 +110,7 @@ class Descent:
         self._state.price[bare] = people[0][bare]
 
     def run(self, target: int, rounds: int, clock: Clock, *, patient: bool = False) -> None:
-        """Lower the bound; see `find_dual`."""
+        """Lower the bound, see `find_dual`; a patient search goes on where there is little progress."""
         how = (rounds, _LITTLE if patient else _LEAST_PROGRESS, clock)
         _search(self._question, self._state, float(target - self._covering.base), how)
 

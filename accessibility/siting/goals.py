@@ -9,7 +9,7 @@ import numpy as np
 
 from accessibility.siting.annealing import improve
 from accessibility.siting.covering import reduce_covering, reduce_for_all
-from accessibility.siting.dual import Dual, find_cover_dual, find_dual, price_of_reach
+from accessibility.siting.dual import Descent, Dual, find_cover_dual, find_dual, price_of_reach
 from accessibility.siting.greedy import close_needless, open_for_floors, open_until, swap_sites, trim
 from accessibility.siting.programs import cover_every_row, cover_most, reach_people
 
@@ -32,7 +32,7 @@ class Guide(NamedTuple):
     """What a dual tells about each column of the small covering, in the values that the goal compares.
 
     `share` is a fractional plan; the losses say by how much the bound falls when the column has to open, or stay
-    closed.
+    closed. `descent` is how the prices came about, where they can go on from where they were left.
     """
 
     dual: Dual
@@ -40,6 +40,7 @@ class Guide(NamedTuple):
     share: NDArray[np.float64]
     open_loss: NDArray[np.float64]
     close_loss: NDArray[np.float64]
+    descent: Descent | None = None
 
 
 class Goal(Protocol):
@@ -70,10 +71,10 @@ class Goal(Protocol):
     def program(self, covering: Covering) -> Program:
         """Return the question as a program."""
 
-    def guide(self, of: tuple[Covering, Covering], value: int, clock: Clock, *, patient: bool = False) -> Guide:
+    def guide(self, of: tuple[Covering, Covering], value: int, clock: Clock, before: Guide | None = None) -> Guide:
         """Return a bound, and what it tells about the columns of the second, the reduced covering.
 
-        A patient search goes on where another one sees little progress.
+        A search that has been here `before` is patient: it goes on where a first one sees little progress.
         """
 
 
@@ -118,12 +119,13 @@ class MostPeople:
         """Return the program that covers most people."""
         return cover_most(covering)
 
-    def guide(self, of: tuple[Covering, Covering], value: int, clock: Clock, *, patient: bool = False) -> Guide:
+    def guide(self, of: tuple[Covering, Covering], value: int, clock: Clock, before: Guide | None = None) -> Guide:
         """Return the Lagrangian bound; of the merged question, so that its prices hold for the problem itself."""
         merged, small = of
-        dual = find_dual(merged, value, _ROUNDS, clock, patient=patient)
-        place = columns_in(merged, small)
-        return Guide(dual, dual.bound, dual.share[place], dual.open_loss[place], dual.close_loss[place])
+        descent = Descent(merged) if before is None or before.descent is None else before.descent
+        descent.run(value, _ROUNDS, clock, patient=before is not None)
+        dual, place = descent.dual, columns_in(merged, small)
+        return Guide(dual, dual.bound, dual.share[place], dual.open_loss[place], dual.close_loss[place], descent)
 
 
 @dataclass(frozen=True)
@@ -176,11 +178,11 @@ class LeastCost:
             return cover_every_row(covering)
         return reach_people(covering, self.reach - covering.base)
 
-    def guide(self, of: tuple[Covering, Covering], value: int, clock: Clock, *, patient: bool = False) -> Guide:
+    def guide(self, of: tuple[Covering, Covering], value: int, clock: Clock, before: Guide | None = None) -> Guide:
         """Return a bound on the cost, and what it tells about the columns."""
         merged, small = of
         if self.reach is None:
-            dual = find_cover_dual(small, -value - small.spent, _ROUNDS, clock, patient=patient)
+            dual = find_cover_dual(small, -value - small.spent, _ROUNDS, clock, patient=before is not None)
             return Guide(dual, dual.bound, dual.share, dual.open_loss, dual.close_loss)
         return self._price_reach(merged, small, -value - small.spent, clock)
 

@@ -17,6 +17,7 @@ from accessibility.siting.covering import Covering, read_covering, reduce_coveri
 from accessibility.siting.dual import find_dual
 from accessibility.siting.effort import Clock
 from accessibility.siting.exact import Effort, Program, Relaxation, solve_program
+from accessibility.siting.goals import MostPeople
 from accessibility.siting.greedy import open_greedily, swap_sites
 from accessibility.siting.limits import Limits
 from accessibility.siting.programs import cover_most
@@ -107,6 +108,20 @@ def test_prices_come_close_to_the_relaxation(seed: int) -> None:
     relaxed = solve_program(replace(program, integer=np.zeros(len(program.integer), np.bool_)), Effort()).objective
     found = find_dual(covering, covering.value(open_greedily(covering)), 3_000, clock()).bound
     assert relaxed - 1e-6 <= found <= 1.005 * relaxed
+
+
+def test_prices_go_on_from_where_they_were_left() -> None:
+    """Bit by bit they fall below what one bit proves, to where they come to in one go."""
+    covering = reduce_covering(covering_of(scattered(400, 80, seed=1), (12, None)))
+    value, goal, guide = covering.value(open_greedily(covering)), MostPeople(), None
+    bounds = []
+    for _ in range(20):
+        guide = goal.guide((covering, covering), value, Clock(work=1.0), guide)  # the least that is done at once
+        bounds.append(guide.bound)
+    assert bounds == sorted(bounds, reverse=True)
+    assert bounds[-1] < bounds[0]
+    whole = goal.guide((covering, covering), value, Clock())
+    assert bounds[-1] == pytest.approx(whole.bound, rel=0.005)
 
 
 @given(problems(), LIMITS, st.integers(0, 3), st.data())
