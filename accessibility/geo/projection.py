@@ -135,10 +135,11 @@ def stretch_of(xy: NDArray[np.float64], crs: CRS) -> float:
     >>> round(stretch_of(np.array([[800_000.0, 5_400_000.0]]), CRS.from_epsg(3857)), 2)
     0.38
     """
-    finite = xy[finite_rows(xy)]
-    if not len(finite):
+    if len(xy) and not np.isfinite(extent(xy)).all():
+        xy = xy[finite_rows(xy)]
+    if not len(xy):
         return 0.0
-    low, high = extent(finite)
+    low, high = extent(xy)
     at = low + (high - low) * np.array([(0, 0), (0, 1), (1, 0), (1, 1), (0.5, 0.5)])
     steps = np.array([(0.0, 0.0), (_STEP_M, 0.0), (0.0, _STEP_M)])
     lonlat = transform((at[:, None] + steps).reshape(-1, 2), crs, WGS84).reshape(-1, 3, 2)

@@ -11,7 +11,7 @@ from warnings import warn
 import numpy as np
 
 from accessibility.errors import AccessibilityWarning, InputError, checked
-from accessibility.geo.arrays import Frozen, as_flags, filled, finite_rows, locked, read_only, refuse, spans
+from accessibility.geo.arrays import Frozen, as_flags, filled, locked, read_only, refuse, spans
 from accessibility.geo.projection import MAX_STRETCH, read_crs, stretch_of
 from accessibility.standards import CM_PER_M, MS_PER_S, Walker
 from accessibility.streets.foot import FERRY, FootAccess
@@ -229,21 +229,27 @@ class Network(Frozen):
         self._check()
 
     def _check(self) -> None:
-        n, sides = len(self.node_xy), (self.edges < 0) | (self.edges >= len(self.node_xy))
-        factor = (self.slope_factor > 0) & np.isfinite(self.slope_factor)
-        checks = {
-            "node_xy": (~finite_rows(self.node_xy), "finite coordinates"),
-            "edges": (sides.any(axis=1), f"rows of the {n} nodes"),
-            "length_m": (~(np.isfinite(self.length_m) & (self.length_m >= 0)), "finite lengths, 0 or more"),
-            "slope_factor": (~factor.all(axis=1), "positive factors"),
-            "signals": (~((self.signals >= 0) & np.isfinite(self.signals)), "0 or more"),
-            "fixed_s": (~((self.fixed_s >= 0) & np.isfinite(self.fixed_s)), "0 or more"),
-            "climb_m": (~np.isfinite(self.climb_m), "finite metres"),
-            "kind": (self.kind >= len(self.kinds), f"rows of {len(self.kinds)} kinds"),
-            "shape_start": (np.diff(self.shape_start) < _ENDS, "at least two vertices an edge"),
+        n, kinds, most = len(self.node_xy), len(self.kinds), float(np.finfo(np.float64).max)
+        checks: dict[str, tuple[NDArray[Any], float, float, str]] = {
+            "node_xy": (self.node_xy, -most, most, "finite coordinates"),
+            "edges": (self.edges, 0, n - 1, f"rows of the {n} nodes"),
+            "length_m": (self.length_m, 0, most, "finite lengths, 0 or more"),
+            "slope_factor": (
+                self.slope_factor,
+                float(np.finfo(np.float32).smallest_subnormal),
+                most,
+                "positive factors",
+            ),
+            "signals": (self.signals, 0, most, "0 or more"),
+            "fixed_s": (self.fixed_s, 0, most, "0 or more"),
+            "climb_m": (self.climb_m, -most, most, "finite metres"),
+            "kind": (self.kind, 0, kinds - 1, f"rows of {kinds} kinds"),
+            "shape_start": (np.diff(self.shape_start), _ENDS, np.inf, "at least two vertices an edge"),
         }
-        for name, (bad, expected) in checks.items():
-            refuse(bad, name=f"network {name}", found=getattr(self, name), expected=expected)
+        for name, (values, low, high, expected) in checks.items():
+            if values.size and not (values.min() >= low and values.max() <= high):
+                bad = ~((values >= low) & (values <= high)).reshape(len(values), -1).all(axis=1)
+                refuse(bad, name=f"network {name}", found=getattr(self, name), expected=expected)
         late = self.of_kind(FERRY) & ~(self.fixed_s > 0)
         refuse(late, name="network fixed_s", found=self.fixed_s, expected="the seconds that a ferry takes")
         if len(self.edges):
