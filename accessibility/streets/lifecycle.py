@@ -87,7 +87,7 @@ _STATUS = (
 )
 _AWAY = (
     *("planned", "proposed", "construction", "under_construction", "is_planned", "is_proposed", "是否规划", "是否在建"),
-    *("razed", "demolished", "removed", "dismantled", "destroyed", "impassable"),
+    *("razed", "demolished", "removed", "dismantled", "destroyed", "closed", "impassable"),
     *("是否拆除", "已拆除", "是否废弃", "已废弃", "是否停用"),
 )
 _LEFT = ("abandoned", "disused", "ruins", "ruined")  # as OpenStreetMap has it, they may still be walked

@@ -193,11 +193,12 @@ _THINGS = (
     *("leisure", "route", "building", "public_transport", "amenity"),
 )
 _OWN = ("private", "off_ground", "osmid", "fixed_s", "area")
+_FLAGGED = ("closed",)  # a column of this package's own: such a street stays, closed
 _KNOWN = tuple(dict.fromkeys((*WAY_KEYS, *_OWN, *_OVERTURE, *_THINGS)))
 _FLAGS = dict.fromkeys(("yes", "y", "是"), True) | dict.fromkeys(("no", "n", "否", ""), False)
 _YES_NO = dict.fromkeys(("true", "t", "1"), "yes") | dict.fromkeys(("false", "f", "0"), "no")
 _EMPTY = frozenset({"", "nan", "none", "null", "<na>", "n/a"})
-_AS_GIVEN = frozenset({"highway", "layer", "duration", "osmid", "fixed_s", "foot:conditional", "access:conditional"})
+_AS_GIVEN = frozenset({"layer", "duration", "osmid", "fixed_s", "foot:conditional", "access:conditional"})
 _HSTORE = re.compile(r'"((?:[^"\\]|\\.)*)"\s*=>\s*(?:"((?:[^"\\]|\\.)*)"|NULL)', re.DOTALL)
 _SHORT = 10  # letters of a column of a Shapefile
 _MANY = 100  # streets, beyond which a map without a single path is no map for walkers
@@ -250,7 +251,7 @@ def judge_rows(columns: Mapping[str, Sequence[Any]], count: int, foot: FootAcces
         flags_of(columns.get(flag, ()), flag)
     packed = list(_spelt(columns, _PACKED).values())
     typed = _type_column(columns, packed)
-    wanted = {key: name for key, name in _spelt(columns, _KNOWN).items() if name != typed}
+    wanted = {key: name for key, name in _spelt(columns, _KNOWN).items() if name != typed and key not in _FLAGGED}
     names = [typed, *packed, *wanted.values()] if typed is not None else [*packed, *wanted.values()]
     cells = [[_text(value) for value in columns[name]] for name in names]
     reading = _Reading(foot=foot, typed=typed, keys=tuple(wanted), packed=len(packed))
@@ -272,7 +273,7 @@ def flags_of(values: Iterable[Any], name: str) -> NDArray[np.bool_]:
     """
     found = []
     for value in values:
-        word = _plain("", _text(value))
+        word = plain_value("", _text(value))
         if word not in _FLAGS:
             msg = f"flag {name!r} of a street is {value!r}; expected yes or no"
             raise InputError(msg)
@@ -283,7 +284,7 @@ def flags_of(values: Iterable[Any], name: str) -> NDArray[np.bool_]:
 def node_tags(data: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags of a node of a graph that the foot-access table asks."""
     spelt = _spelt(data, NODE_KEYS)
-    return {key: _plain(key, text) for key, name in spelt.items() if (text := _text(data[name]))}
+    return {key: plain_value(key, text) for key, name in spelt.items() if (text := _text(data[name]))}
 
 
 def reasons(refused: Counter[str]) -> str:
@@ -371,7 +372,7 @@ class _Reading:
         for text in texts[: self.packed]:
             tags |= _unpacked(text)
         tags |= {key: text for key, text in zip(self.keys, texts[self.packed :], strict=True) if text}
-        tags = {key: _plain(key, text) for key, text in tags.items()}
+        tags = {key: plain_value(key, text) for key, text in tags.items()}
         if not tags.get("layer", "0").lstrip("+-").isdigit():
             del tags["layer"]  # of drawings it is the name of a layer
         return unfold_overture(tags)
@@ -477,7 +478,14 @@ def _unpacked(text: str) -> dict[str, str]:
     return {key: found for key, value in tags.items() if key in _KNOWN and (found := _text(value))}
 
 
-def _plain(key: str, text: str) -> str:
+def plain_value(key: str, text: str) -> str:
+    """Return the value of a tag in small letters, yes and no for the words and numbers that mean them.
+
+    Examples
+    --------
+    >>> plain_value("foot", "No"), plain_value("highway", "Steps;Path"), plain_value("duration", "PT20M")
+    ('no', 'steps;path', 'PT20M')
+    """
     if key in _AS_GIVEN:
         return text
     words = [_YES_NO.get(word, word) for word in _values(text.lower())]

@@ -144,6 +144,32 @@ def test_a_street_that_may_not_be_there_is_walked_and_told_by_every_door(
         assert (told["doubtful-street"].count if "doubtful-street" in told else 0) == doubtful
 
 
+@pytest.mark.parametrize(
+    ("said", "walked"),
+    [
+        *(({"foot": "No"}, False), ({"highway": "Residential"}, True), ({"closed": "yes"}, False)),
+        *(({"highway": "motorway", "foot": "True"}, True), ({"highway": "Motorway"}, False)),
+    ],
+)
+def test_words_of_tags_are_read_alike_by_every_door(tmp_path: Path, said: dict[str, str], walked: bool) -> None:  # noqa: FBT001
+    tags = {"highway": "residential"} | said
+    ways = way(1, [1, 2, 3]), way(2, [2, 4], tags)
+    packed = ",".join(f'"{key}"=>"{value}"' for key, value in tags.items())
+    shapes = gpd.GeoSeries.from_wkt(["LINESTRING (9.5 47.1, 9.501 47.1)", "LINESTRING (9.501 47.1, 9.501 47.101)"])
+    lines = {"columns": {key: [None, value] for key, value in said.items()}, "packed": {"other_tags": [None, packed]}}
+    doors = [read_network(write_osm(tmp_path / "t.osm", *CORNERS, *ways, ROUTE))[0]]
+    for name, columns in lines.items():
+        told = {"highway": ["residential", tags["highway"]]} if name == "columns" else {}
+        first = {} if name == "columns" else {"other_tags": ['"highway"=>"residential"', packed]}
+        frame = gpd.GeoDataFrame(columns | told | first, geometry=shapes, crs=4326)
+        frame.to_file(tmp_path / f"{name}.gpkg")
+        doors.append(read_lines(tmp_path / f"{name}.gpkg")[0])
+    up = GEOD.inv(9.501, 47.1, 9.501, 47.101)[2]
+    for network in doors:
+        kept = network.length_m[~network.closed]
+        assert (np.abs(kept - up) < 0.1).any() == walked
+
+
 def test_foot_options_reach_the_streets(tmp_path: Path) -> None:
     path = write_osm(
         tmp_path / "town.osm",

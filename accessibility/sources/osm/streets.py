@@ -29,7 +29,7 @@ from accessibility.streets.foot import (
     kind_of,
     street_of,
 )
-from accessibility.streets.spelling import reasons
+from accessibility.streets.spelling import plain_value, reasons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,7 +125,7 @@ class Streets:
         told = tuple(tags.get(key) for key in asked)
         known = self._verdicts.get(told)
         if known is None:
-            named = {key: value for key, value in zip(asked, told, strict=True) if value is not None}
+            named = {key: plain_value(key, value) for key, value in zip(asked, told, strict=True) if value}
             known = self._verdicts[told] = self.foot.may_walk(named), kind_of(named)
         self._seen[told] += count
         return known
