@@ -247,8 +247,9 @@ class Network(Frozen):
             "shape_start": (np.diff(self.shape_start), _ENDS, np.inf, "at least two vertices an edge"),
         }
         for name, (values, low, high, expected) in checks.items():
-            if values.size and not (values.min() >= low and values.max() <= high):
-                bad = ~((values >= low) & (values <= high)).reshape(len(values), -1).all(axis=1)
+            if values.size and not (values.min().item() >= low and values.max().item() <= high):
+                wide = values.astype(np.float64)  # which holds both bounds
+                bad = ~((wide >= low) & (wide <= high)).reshape(len(values), -1).all(axis=1)
                 refuse(bad, name=f"network {name}", found=getattr(self, name), expected=expected)
         late = self.of_kind(FERRY) & ~(self.fixed_s > 0)
         refuse(late, name="network fixed_s", found=self.fixed_s, expected="the seconds that a ferry takes")
