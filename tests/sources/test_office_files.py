@@ -222,6 +222,18 @@ def test_open_document_sheets_are_read(tmp_path: Path) -> None:
     assert table.to_numpy().tolist() == [["001", "104.25", "330106000000"], ["002", "104.5", "7"]]
 
 
+def test_percentages_and_hidden_rows_of_an_open_document_are_found(tmp_path: Path) -> None:
+    shown = "".join(map(ods_cell, [30.5, 104.25]))
+    share = '<table:table-cell office:value-type="percentage" office:value="0.5"><text:p>½</text:p></table:table-cell>'
+    head = f"<table:table-row>{''.join(map(ods_cell, ['纬度', '经度', '人口']))}</table:table-row>"
+    whole = head + f'<table:table-row table:visibility="collapse">{shown}{ods_cell(7)}</table:table-row>'
+    people, findings = read_people_table(ods(tmp_path / "t.ods", whole), PeopleSpec(coordinates="WGS84"))
+    assert (people["population"].tolist(), codes(findings)) == ([7], {"hidden-rows": 1})
+    path = ods(tmp_path / "p.ods", f"{head}<table:table-row>{shown}{share}</table:table-row>")
+    with pytest.raises(InputError, match=r"p.ods: column '人口' seems to hold a share; expected persons"):
+        read_people_table(path, PeopleSpec(coordinates="WGS84"))
+
+
 def test_a_cell_repeated_over_the_whole_sheet_is_refused(tmp_path: Path) -> None:
     repeated = '<table:table-row table:number-rows-repeated="1000000"><table:table-cell office:value-type="float" '
     repeated += 'office:value="1" table:number-columns-repeated="16000"/></table:table-row>'

@@ -48,11 +48,14 @@ def is_total(cells: Sequence[str], names: Sequence[bool] = ()) -> bool:
     (True, True, False)
     >>> is_total(["East Town", "小计", "300"], [True, True, False])
     True
+    >>> [is_total([place, "Total", lon], [True, True, False]) for place, lon in (("East Town", ""), ("12A", "108.2"))]
+    [True, False]
     """
     plain = (_plain(cell) for cell in cells if cell)
     if _names_total(next((text for text in plain if not text.isdecimal()), "")):
         return True
-    return any(is_name and _is_sum(cell) for cell, is_name in zip(cells, names, strict=False))
+    named = [cell for cell, is_name in zip(cells, names, strict=False) if is_name]
+    return any(map(_is_sum, named)) or ("" in cells and "total" in map(_plain, named))  # else a place of that name
 
 
 def are_names(columns: Sequence[str]) -> list[bool]:
@@ -102,10 +105,9 @@ def _is_numbered(cell: str) -> bool:
 
 def _is_sum(name: str) -> bool:
     """Return whether a name is that of a sum, and of nothing else."""
-    if "计" not in name and "計" not in name and "otal" not in name.casefold():
+    if "计" not in name and "計" not in name and "total" not in name.casefold():
         return False  # as most names are; to make them plain takes its time
-    plain = _plain(name)
-    return plain == "total" or plain.endswith(_SURE_ENDINGS)
+    return _plain(name).endswith(_SURE_ENDINGS)
 
 
 def _plain(cell: str) -> str:

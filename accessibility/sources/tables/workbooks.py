@@ -18,7 +18,7 @@ from accessibility.sources.tables import sheetcells
 from accessibility.sources.tables.columns import SHOWN, cell_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 Cell = tuple[int, int]
@@ -152,32 +152,73 @@ class _Facts:
     zeros: dict[Cell, int] = field(default_factory=dict)
     units: dict[Cell, str] = field(default_factory=dict)
 
+    def add(self, at: int, row: ET.Element, formats: Mapping[str, tuple[int, str]]) -> None:
+        """Add what a row holds; a format has a number of zeros and a unit."""
+        cells = list(_cells_of(at, row))
+        if row.get("hidden") in ("1", "true") and any(_has_value(cell) for _, cell in cells):
+            self.hidden.append(at + 1)
+        self.uncomputed |= {place for place, cell in cells if _is_uncomputed(cell)}
+        for place, cell in cells if formats else ():
+            zeros, unit = formats.get(cell.get("s", "0"), (0, ""))
+            if zeros:
+                self.zeros[place] = zeros
+            if unit and cell.get("t", "n") == "n" and _has_value(cell):
+                self.units[place] = unit
+
 
 def _facts(path: Path, sheet: str) -> _Facts:
     facts = _Facts()
     with zipfile.ZipFile(path) as archive:
         parts = set(archive.namelist())
+        if "content.xml" in parts:
+            with archive.open("content.xml") as stream:
+                return _open_facts(stream, sheet)
         if "xl/workbook.xml" not in parts:
             return facts
         part = _part_of(archive, sheet)
         if part not in parts:
             return facts
         formats = _formats(archive) if "xl/styles.xml" in parts else {}
-        zeros = {style: len(code) for style, code in formats.items() if _ZEROS.fullmatch(code)}
-        units = {style: unit for style, code in formats.items() if (unit := unit_of_format(code))}
         with archive.open(part) as stream:
             for at, row in _rows_of(stream, facts.hidden_columns):
-                cells = list(_cells_of(at, row))
-                if row.get("hidden") in ("1", "true") and any(_has_value(cell) for _, cell in cells):
-                    facts.hidden.append(at + 1)
-                facts.uncomputed |= {place for place, cell in cells if _is_uncomputed(cell)}
-                for place, cell in cells if zeros or units else ():
-                    style = cell.get("s", "0")
-                    if style in zeros:
-                        facts.zeros[place] = zeros[style]
-                    if style in units and cell.get("t", "n") == "n" and _has_value(cell):
-                        facts.units[place] = units[style]
+                facts.add(at, row, formats)
     return facts
+
+
+def _open_facts(stream: IO[bytes], sheet: str) -> _Facts:
+    """Return what a sheet of an open document holds beside values: hidden rows and columns, and percentages."""
+    facts, at, column, inside = _Facts(), 0, 0, False
+    for event, element in ET.iterparse(stream, events=("start", "end")):  # noqa: S314 -- sizes are bounded above
+        said = _attributes(element)
+        what, hidden = _local(element), said.get("visibility", "visible") != "visible"
+        if what == "table":
+            inside = event == "start" and said.get("name") == sheet
+        if not inside or event == "start":
+            continue
+        if what == "table-column":
+            last = min(column + int(said.get("number-columns-repeated", 1)), _MOST_COLUMNS)
+            facts.hidden_columns.update(range(column, last) if hidden else ())
+            column = last
+        if what == "table-row":
+            facts.units |= {(at, place): "a share" for place in _percentages(element)}
+            if hidden and "".join(element.itertext()).strip():
+                facts.hidden.append(at + 1)
+            at += int(said.get("number-rows-repeated", 1))
+            element.clear()
+    return facts
+
+
+def _percentages(row: ET.Element) -> Iterator[int]:
+    """Yield the columns of a row of an open document that hold percentages, from 0."""
+    column = 0
+    for cell in map(_attributes, row):
+        if cell.get("value-type") == "percentage":
+            yield column
+        column += int(cell.get("number-columns-repeated", 1))
+
+
+def _attributes(element: ET.Element) -> dict[str, str]:
+    return {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
 
 
 def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:
@@ -192,15 +233,16 @@ def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:
     return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
 
-def _formats(archive: zipfile.ZipFile) -> dict[str, str]:
-    """Return the number format of each cell style that has one of the workbook's own, or a percentage."""
+def _formats(archive: zipfile.ZipFile) -> dict[str, tuple[int, str]]:
+    """Return how many digits each cell style shows at least, and what it says that numbers are, where it says so."""
     codes, styles = dict(_PERCENTAGES), {}
     for element in ET.fromstring(archive.read("xl/styles.xml")).iter():  # noqa: S314
         if _local(element) == "numFmt":
             codes[element.get("numFmtId", "")] = element.get("formatCode", "")
         elif _local(element) == "cellXfs":
             styles = {str(at): codes.get(style.get("numFmtId", ""), "") for at, style in enumerate(element)}
-    return {style: code for style, code in styles.items() if code}
+    told = {style: (len(code) if _ZEROS.fullmatch(code) else 0, unit_of_format(code)) for style, code in styles.items()}
+    return {style: (zeros, unit) for style, (zeros, unit) in told.items() if zeros or unit}
 
 
 def unit_of_format(code: str) -> str:
