@@ -140,10 +140,10 @@ class SpokenGroup(TyperGroup):
 
     def _tell(self) -> None:
         if self.language is not None:
-            tell_help(self, self.language)
+            translate_help(self, self.language)
 
 
-def tell_help(command: Any, language: Language) -> Any:
+def translate_help(command: Any, language: Language) -> Any:
     """Return a command whose help, and that of all its commands, is in a language, as is what it says of wrong options.
 
     Parameters

@@ -31,14 +31,14 @@ from accessibility.present.report.differences import (
     scenario_table,
     write_comparison,
 )
-from accessibility.present.report.facts import tell_served
+from accessibility.present.report.facts import find_served
 from accessibility.present.report.mapsketch import Paper
 from accessibility.present.report.readout import write_scenario_report
-from accessibility.present.report.sentences import say_service
-from accessibility.present.report.sureness import tell_bars, tell_sureness
+from accessibility.present.report.sentences import format_service
+from accessibility.present.report.sureness import find_sureness, format_bars
 from accessibility.quality.suspicions import doubts_of_scenario
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
-from accessibility.study.beside import tell_trial
+from accessibility.study.beside import format_trial
 from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.study import read_study
 from accessibility.uncertainty.changes import Snapshot, explain_changes
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.present.report.readout import ToldScenario
+    from accessibility.present.report.readout import ShownScenario
     from accessibility.sources.checks import Finding
     from accessibility.study.study import Study
     from accessibility.whatif.scenario import Scenario
@@ -195,10 +195,10 @@ def _maps(study: Study, trials: Sequence[Trial], options: Options, doubts: Doubt
 
 def _told(
     study: Study, trials: Sequence[Trial], now: Coverage, words: MapWords, doubts: Doubts | None
-) -> list[ToldScenario]:
+) -> list[ShownScenario]:
     """Return what the report says of each trial."""
     paper = Paper.of(now, study.districts, study.network)
-    told = [tell_trial(study, trial, words, paper) for trial in trials]
+    told = [format_trial(study, trial, words, paper) for trial in trials]
     if doubts is None:
         return told
     return [replace(one, bars=gain_lines(gain, words)) for one, gain in zip(told, doubts.gains, strict=True)]
@@ -221,11 +221,11 @@ def _layers(study: Study, coverage: Coverage, words: MapWords) -> LayerSources:
 
 def _said(study: Study, now: Coverage, doubts: Doubts | None) -> dict[str, tuple[str, ...]]:
     """Return by language who is served today, where sites have a capacity, and how sure the headline is, if asked."""
-    service = tell_served(now, study.site_district, None)
-    bars = {} if doubts is None else tell_bars(doubts.today, now.share)
+    service = find_served(now, study.site_district, None)
+    bars = {} if doubts is None else format_bars(doubts.today, now.share)
     found: dict[str, tuple[str, ...]] = {}
     for locale in (Locale("en"), Locale("zh")):
-        served = () if service is None else (say_service(service, now.population, locale),)
+        served = () if service is None else (format_service(service, now.population, locale),)
         found[locale.language] = (*served, *bars.get(locale.language, ()))
     return found
 
@@ -238,7 +238,7 @@ def _doubt(study: Study, scenarios: Sequence[Scenario], options: Options, progre
     for scenario in scenarios:
         progress.step(f"Drawing the inputs of {scenario.name}")
         found.append(today.under(scenario))
-    return Doubts(today=tell_sureness(today, study.district), scenarios=found, gains=[one.over(today) for one in found])
+    return Doubts(today=find_sureness(today, study.district), scenarios=found, gains=[one.over(today) for one in found])
 
 
 def _file_names(names: list[str]) -> list[str]:

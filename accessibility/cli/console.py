@@ -11,13 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from accessibility.cli.factfinding import tell_held
+from accessibility.cli.factfinding import find_held
 from accessibility.errors import visible
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.present.labels import SiteLabel, call_site
 from accessibility.present.language import Locale
-from accessibility.present.report.sureness import say_held, say_instead, say_must_have
-from accessibility.siting.plan import say_objective
+from accessibility.present.report.sureness import format_held, format_instead, format_must_have
+from accessibility.siting.plan import format_objective
 from accessibility.sources.checks import DOUBTS
 from accessibility.wording import Language, Wording, cost_text, message_text, percent_sign, percent_text
 
@@ -209,7 +209,7 @@ def print_coverage(result: Result, language: Language = "en") -> None:
     if result.plan is not None:
         _print_plan(console, result.plan, say, result)
     if result.held is not None:
-        _print_held(console, tell_held(result.held), Locale(language))
+        _print_held(console, find_held(result.held), Locale(language))
     _print_kept(console, result.kept, say)
     pages = {"coverage.html": "map_at", "brief.html": "brief_at", "report.html": "report_at"}
     for name in filter(result.files.__contains__, pages):
@@ -228,7 +228,7 @@ def _print_plan(console: Console, plan: SitingPlan, say: Speech, result: Result)
     cost = cost_text(plan.cost, result.cost_unit, say.language)
     text = say("proposal_for", model=plan.model, sites=f"{len(plan.selected):,}", cost=cost, status=say(plan.status))
     if plan.status != "infeasible":
-        (objective, of), (bound, _) = (say_objective(plan.model, value) for value in (plan.objective, plan.bound))
+        (objective, of), (bound, _) = (format_objective(plan.model, value) for value in (plan.objective, plan.bound))
         gap = percent_sign(f"{100 * plan.gap:.3f} %", say.language)
         text += say("proof", objective=objective, unit=Wording("names", say.language)(of), bound=bound, gap=gap)
     console.print(_text(text, style="bold"))
@@ -255,13 +255,13 @@ def _print_plan(console: Console, plan: SitingPlan, say: Speech, result: Result)
 
 def _print_held(console: Console, held: HeldFacts, locale: Locale) -> None:
     """Print how the proposal holds over draws of the inputs, and the plan that is best over them: as the report."""
-    console.print(_text(say_held(held, locale), style="bold"))
+    console.print(_text(format_held(held, locale), style="bold"))
     shares = ("mean_share", "mean_error_points", "worst_share", "worst_error_points")
     names = ("plan", *shares, "mean_regret_points", "most_regret_points")
     _print_rows(console, held.plans, names, locale)
-    console.print(_text(say_instead(held, locale)))
+    console.print(_text(format_instead(held, locale)))
     _print_rows(console, held.gains, ("plan", "gain_points", "gain_low", "gain_high", "better", "noise"), locale)
-    console.print(_text(say_must_have(held, locale)))
+    console.print(_text(format_must_have(held, locale)))
 
 
 def _print_rows(console: Console, rows: pd.DataFrame, names: tuple[str, ...], locale: Locale) -> None:

@@ -13,25 +13,25 @@ from accessibility.errors import UnprovenError
 from accessibility.measures.blackspots import MIN_PEOPLE, Blackspots, find_blackspots
 from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.measures.tables import group_table, setting_table
-from accessibility.measures.walkers import measure_groups, tell_own_totals, with_own_walks
+from accessibility.measures.walkers import measure_groups, record_own_totals, with_own_walks
 from accessibility.present.labels import label_sites
-from accessibility.present.manifest import parameters_used, tell_totals
+from accessibility.present.manifest import parameters_used, record_totals
 from accessibility.present.map.words import MapWords
 from accessibility.present.report.facts import (
     Clusters,
     Facts,
     ProposalFacts,
-    tell_distances,
-    tell_frontier,
-    tell_own_walks,
-    tell_parameters,
-    tell_sensitivity,
-    tell_served,
-    tell_times,
+    find_own_walks,
+    find_served,
+    tabulate_distances,
+    tabulate_frontier,
+    tabulate_parameters,
+    tabulate_sensitivity,
+    tabulate_times,
 )
 from accessibility.present.report.illustrations import Pictures
 from accessibility.present.report.mapsketch import Paper
-from accessibility.present.report.sureness import HeldFacts, SureFacts, tell_sureness, with_bars
+from accessibility.present.report.sureness import HeldFacts, SureFacts, find_sureness, with_bars
 from accessibility.quality import Quality, measure_quality
 from accessibility.sites import Sites
 from accessibility.sources.cache import sha256_file
@@ -85,12 +85,12 @@ class Measured:
     @cached_property
     def sure_facts(self) -> SureFacts | None:
         """How sure the headline is, where that was asked for."""
-        return None if self.sure is None else tell_sureness(self.sure, self.study.district)
+        return None if self.sure is None else find_sureness(self.sure, self.study.district)
 
     @cached_property
     def held_facts(self) -> HeldFacts | None:
         """How the plan holds over draws of the inputs, where that was asked for."""
-        return None if self.held is None else tell_held(self.held)
+        return None if self.held is None else find_held(self.held)
 
     @cached_property
     def labels(self) -> dict[str, SiteLabel]:
@@ -217,19 +217,19 @@ def find_facts(measured: Measured, *, date: str, language: str = "en") -> Facts:
         standard=now.standard,
         walker=now.walker,
         slow_m_s=SLOW_M_S,
-        totals=tell_totals(now) | ({} if measured.own is None else tell_own_totals(measured.own)),
+        totals=record_totals(now) | ({} if measured.own is None else record_own_totals(measured.own)),
         outside_people=float("nan") if study.districts is None else people_depending_on_outside(study, now),
         limited_people=now.limited_people,
         districts=measured.districts,
         sure=measured.sure_facts,
         held=measured.held_facts,
-        service=tell_served(now, study.site_district, measured.after),
+        service=find_served(now, study.site_district, measured.after),
         settings=setting_table(now),
         groups=measured.groups.reset_index(),
-        own=tell_own_walks(measured.own, measured.own_rows),
-        sensitivity=tell_sensitivity(now, [*speed_cases, *measured.cases]),
-        times=tell_times(now),
-        distances=tell_distances(now),
+        own=find_own_walks(measured.own, measured.own_rows),
+        sensitivity=tabulate_sensitivity(now, [*speed_cases, *measured.cases]),
+        times=tabulate_times(now),
+        distances=tabulate_distances(now),
         labels=measured.labels,
         clusters=Clusters(
             table=spots.spots.drop(columns="geometry"),
@@ -240,19 +240,19 @@ def find_facts(measured: Measured, *, date: str, language: str = "en") -> Facts:
             unplaced_people=spots.unplaced_people,
         ),
         proposal=_proposal(measured),
-        frontier=tell_frontier(measured.frontier, now.population),
+        frontier=tabulate_frontier(measured.frontier, now.population),
         ledger=measured.ledger.table(),
         choices=measured.ledger.people_by_choice(),
         quality=measured.quality.table.assign(look=[f.is_warning for f in measured.quality.findings]),
         snap=measured.quality.snap,
         streets=measured.quality.streets,
         node_points=measured.quality.nearest_node_points,
-        parameters=tell_parameters({**parameters_used(settings, now), "blackspots": blackspot_limits}),
+        parameters=tabulate_parameters({**parameters_used(settings, now), "blackspots": blackspot_limits}),
         inputs=_inputs(study),
     )
 
 
-def tell_held(held: HeldPlans) -> HeldFacts:
+def find_held(held: HeldPlans) -> HeldFacts:
     """Return what the report says about how a proposal holds."""
     robust = held.robust
     return HeldFacts(

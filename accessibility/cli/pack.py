@@ -26,7 +26,7 @@ from accessibility.measures.tables import (
     group_record,
     setting_table,
 )
-from accessibility.measures.walkers import tell_own_totals, with_own_people
+from accessibility.measures.walkers import record_own_totals, with_own_people
 from accessibility.present.language import Locale
 from accessibility.present.layers.files import write_csv, write_geopackage, write_geoparquet, write_shapefiles
 from accessibility.present.layers.tables import PROPOSED_COLUMNS, LayerSources, input_columns, make_layers
@@ -35,8 +35,8 @@ from accessibility.present.map.legends import headlines
 from accessibility.present.map.words import MapWords
 from accessibility.present.report.brief import write_brief
 from accessibility.present.report.page import write_page
-from accessibility.present.report.sentences import say_capacity, say_own_walks, say_room_then, say_served
-from accessibility.present.report.sureness import tell_bars, with_certainty
+from accessibility.present.report.sentences import format_capacity, format_own_walks, format_room_then, format_served
+from accessibility.present.report.sureness import format_bars, with_certainty
 from accessibility.present.report.workbook import write_workbook
 from accessibility.present.schema import RunParts, data_dictionary
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
@@ -406,7 +406,7 @@ def _record(pack: _Pack, measured: Measured, case: SitingCase | None) -> dict[st
         record["robust"] = measured.held_facts.record()
     record["groups"] = group_record(measured.groups)
     if measured.own is not None:
-        record["totals"] |= tell_own_totals(measured.own)
+        record["totals"] |= record_own_totals(measured.own)
     return record
 
 
@@ -433,10 +433,10 @@ def _said(measured: Measured, facts: Facts) -> dict[str, tuple[str, ...]]:
     sure, share = measured.sure_facts, measured.now.share
     found: dict[str, tuple[str, ...]] = {}
     for locale in (Locale("en"), Locale("zh")):
-        tellers = (say_served, say_capacity, say_room_then, say_own_walks)
+        tellers = (format_served, format_capacity, format_room_then, format_own_walks)
         said = [say(facts, locale) for say in tellers]
         if sure is not None:
-            said += tell_bars(sure, share)[locale.language]
+            said += format_bars(sure, share)[locale.language]
         found[locale.language] = tuple(sentence for sentence in said if sentence)
     return found
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from accessibility.cli.verification import ToldSiting
+    from accessibility.cli.verification import RecordedSiting
     from accessibility.siting import SitingPlan
     from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase
@@ -91,7 +91,7 @@ def read_proof(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
         raise UnprovenError(msg) from error
 
 
-def prove_told(case: SitingCase, told: ToldSiting, folder: Path | None = None) -> Proof:
+def prove_told(case: SitingCase, told: RecordedSiting, folder: Path | None = None) -> Proof:
     """Return what of a proposal holds as a manifest tells it.
 
     Its sites, limits, costs, objective, people covered and status are counted from the inputs. The evidence for its
@@ -106,7 +106,7 @@ def prove_told(case: SitingCase, told: ToldSiting, folder: Path | None = None) -
     folder
         Of the run; None where only its manifest is at hand.
     """
-    plan, evidence = told_plan(case, told), {}
+    plan, evidence = recorded_plan(case, told), {}
     try:
         if folder is not None:
             evidence = read_proof(folder / PROOF, {str(site): site for site in case.problem.ids.tolist()})
@@ -152,7 +152,7 @@ def prove_held(held: HeldPlans) -> Proof:
     return Proof(proved=(f"{counted}; {claim}, by {robust.bound_by} of the draws at their weights",))
 
 
-def told_plan(case: SitingCase, told: ToldSiting) -> SitingPlan:
+def recorded_plan(case: SitingCase, told: RecordedSiting) -> SitingPlan:
     """Return the plan that a manifest describes, as an answer to the question of a case.
 
     What a manifest does not hold, the evidence for a bound and whom an infeasible plan is short of, is that of the

@@ -21,7 +21,7 @@ from accessibility.measures.tables import (
     group_table,
     setting_table,
 )
-from accessibility.measures.walkers import tell_own_totals, with_own_walks
+from accessibility.measures.walkers import record_own_totals, with_own_walks
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import Run, record_run
 from accessibility.present.map.coverage_map import Backdrop, Proposal
@@ -320,7 +320,7 @@ def _record(asked: Asked, whole: Gathered, siting: dict[str, Any] | None, run: R
     sensitivity = {f"{speed:.1f}": share for speed, share in whole.share_at.items()}
     told = record_run(run, whole, sensitivity=sensitivity, siting=siting)
     told["groups"] = group_record(_groups(whole))
-    told["totals"] |= {} if whole.own is None else tell_own_totals(whole.own)
+    told["totals"] |= {} if whole.own is None else record_own_totals(whole.own)
     told["tiles"] = {"told_to_m": asked.limit_m, "told_to_s": asked.limit_s, "beyond": whole.beyond_people}
     return told
 

@@ -55,7 +55,7 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
 
-class ToldFile(_Table):
+class RecordedFile(_Table):
     """A file by its path and its content, and nothing else."""
 
     model_config = ConfigDict(extra="forbid")
@@ -64,7 +64,7 @@ class ToldFile(_Table):
     sha256: Sha256
 
 
-class ToldResult(_Table):
+class RecordedResult(_Table):
     """A file that the run wrote, and nothing else of it."""
 
     model_config = ConfigDict(extra="forbid")
@@ -73,7 +73,7 @@ class ToldResult(_Table):
     bytes: Annotated[int, Field(ge=0)]
 
 
-class ToldOptions(_Table):
+class RecordedOptions(_Table):
     """What decides which files there are."""
 
     language: Literal["en", "zh", "both"]
@@ -87,7 +87,7 @@ class ToldOptions(_Table):
     robust: Literal["mean", "worst"] | None = None
 
 
-class ToldQuestion(_Table):
+class RecordedQuestion(_Table):
     """What a proposal was asked for."""
 
     model: str
@@ -100,10 +100,10 @@ class ToldQuestion(_Table):
     gap: Annotated[float, Field(strict=True, ge=0.0)] = 0.0
 
 
-class ToldSiting(_Table):
+class RecordedSiting(_Table):
     """A proposal; a figure that is not finite is None."""
 
-    question: ToldQuestion
+    question: RecordedQuestion
     model: Model
     status: Status
     objective: Figure
@@ -124,14 +124,14 @@ class Told(_Table):
     version: str
     command: Literal["cover", "site", "compare"]
     date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
-    options: ToldOptions
-    study_file: ToldFile
-    inputs: dict[str, ToldFile]
+    options: RecordedOptions
+    study_file: RecordedFile
+    inputs: dict[str, RecordedFile]
     totals: dict[str, Figure]
     sensitivity: dict[Annotated[str, Field(pattern=r"^\d+(\.\d+)?$")], Figure]
-    siting: ToldSiting | None = None
-    scenario_file: ToldFile | None = None
-    files: dict[str, ToldResult]
+    siting: RecordedSiting | None = None
+    scenario_file: RecordedFile | None = None
+    files: dict[str, RecordedResult]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,7 +224,7 @@ def read_told(folder: Path) -> tuple[Told, dict[str, Any]]:
         raise InputError(msg) from error
 
 
-def told_file(folder: Path, told: ToldFile, what: str) -> Path:
+def recorded_file(folder: Path, told: RecordedFile, what: str) -> Path:
     """Return where a study or a file of scenarios lies that a manifest names.
 
     Only a plain TOML file of a study's size is ever opened. The inputs that a manifest names are never opened at all:

@@ -18,8 +18,8 @@ from accessibility.cli.verification import (
     compare_manifests,
     plain_file,
     read_told,
+    recorded_file,
     same_content,
-    told_file,
 )
 from accessibility.errors import AccessibilityError, InputError, OutputError
 from accessibility.measures.tables import speed_text
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from accessibility.cli.comparing import ScenarioComparison as Compared
     from accessibility.cli.options import Progress, Result
-    from accessibility.cli.verification import Told, ToldFile, ToldSiting
+    from accessibility.cli.verification import RecordedFile, RecordedSiting, Told
     from accessibility.study.study import Study
     from accessibility.wording import Language
 
@@ -198,7 +198,7 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
     changed += [f"{name}: bears a result's name, but is not listed" for name in beside if is_result(name.split("/")[0])]
     with passing_folder() as place:
         try:
-            path = told_file(folder, told.study_file, "study file") if study is None else study
+            path = recorded_file(folder, told.study_file, "study file") if study is None else study
             changed += _same_source(path, told.study_file, "study file")
             scenarios = _scenarios(folder, told, study)
             if scenarios is not None and told.scenario_file is not None:
@@ -246,7 +246,7 @@ def _listed(folder: Path, told: Told) -> Iterator[str]:
             yield f"{name}: has changed since the run"
 
 
-def _same_source(path: Path, told: ToldFile, what: str) -> Iterator[str]:
+def _same_source(path: Path, told: RecordedFile, what: str) -> Iterator[str]:
     if sha256_file(path) != told.sha256:
         yield f"{what}: {path} has changed since the run"
 
@@ -259,9 +259,9 @@ def _scenarios(folder: Path, told: Told, study: Path | None) -> Path | None:
         msg = f"{folder}: a comparison without its file of scenarios; expected scenario_file in the manifest"
         raise InputError(msg)
     if study is None:
-        return told_file(folder, told.scenario_file, "scenario file")
+        return recorded_file(folder, told.scenario_file, "scenario file")
     moved = told.scenario_file.model_copy(update={"path": PurePosixPath(told.scenario_file.path).name})
-    return told_file(study.parent, moved, "scenario file")
+    return recorded_file(study.parent, moved, "scenario file")
 
 
 def _repeat(
@@ -308,7 +308,7 @@ def _files(folder: Path, told: Told, again: Path, found: Mapping[str, Any]) -> P
     return Proof(wrong=tuple(wrong), open=tuple(otherwise))
 
 
-def _walked(path: Path, siting: ToldSiting | None, cache: Path | None) -> Iterator[Comparison]:
+def _walked(path: Path, siting: RecordedSiting | None, cache: Path | None) -> Iterator[Comparison]:
     """Yield the people covered with the proposed sites open, measured again, beside what the plan says."""
     if siting is None:
         return
@@ -319,7 +319,7 @@ def _walked(path: Path, siting: ToldSiting | None, cache: Path | None) -> Iterat
     yield Comparison(name="people covered by the proposal, measured again", told=siting.covered_people, found=found)
 
 
-def _proof(run: Result | Compared, told: ToldSiting, folder: Path) -> Proof:
+def _proof(run: Result | Compared, told: RecordedSiting, folder: Path) -> Proof:
     """Return what holds of a proposal; one over tiles is bounded by the prices that the repeated run found.
 
     Whatever prices bound every plan (`accessibility.siting.budgets`), so that the sum of the repeated run is a proof of

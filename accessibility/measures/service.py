@@ -204,10 +204,10 @@ class Service(Frozen):
             np.bincount(now.nearest[now.covered], weights=people[now.covered], minlength=len(now.sites)).astype(float)
             for people in (now.demand.population, self.people)
         )
-        return tell_sites(self.capacity, come, served)
+        return tabulate_sites(self.capacity, come, served)
 
 
-def tell_sites(
+def tabulate_sites(
     room: NDArray[np.float64], come: NDArray[np.float64], served: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
     """Return what `Service.of_sites` says of room, people who come and people served, ``(s,)`` each."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import Frozen, Named
-from accessibility.measures.service import Service, room_of, served_in_line, tell_sites, used_of_limit
+from accessibility.measures.service import Service, room_of, served_in_line, tabulate_sites, used_of_limit
 from accessibility.measures.tables import NO_DISTRICT, OWN_COLUMNS, SERVED_COLUMNS, TOTAL
 from accessibility.standards import Walker
 from accessibility.wording import share_of
@@ -433,7 +433,7 @@ class GroupService(Service):
         """
         told = [part.of_sites() for part in self.parts]
         come, served = (np.sum([one[name] for one in told], axis=0) for name in ("covered", "served"))
-        return tell_sites(self.capacity, come, served)
+        return tabulate_sites(self.capacity, come, served)
 
 
 def serve_groups(
@@ -579,7 +579,7 @@ def with_own_people(places: gpd.GeoDataFrame, now: GroupCoverage | None) -> gpd.
     return found
 
 
-def tell_own_totals(now: GroupCoverage) -> dict[str, float]:
+def record_own_totals(now: GroupCoverage) -> dict[str, float]:
     """Return `OWN_COLUMNS` of all people as a manifest tells them, and who is served where sites have a capacity."""
     served = {} if now.service is None else {SERVED_OWN: now.service.served_people}
     return dict(zip(OWN_COLUMNS, (now.covered_people, now.share), strict=True)) | served

@@ -21,7 +21,7 @@ from accessibility.present.pages import page_template, template_text
 from accessibility.present.report.mapsketch import Paper
 from accessibility.present.report.readout import still_html
 from accessibility.study.answers import Answers, Job, Jobs, desk_texts, told_why
-from accessibility.study.beside import tell_trial
+from accessibility.study.beside import format_trial
 from accessibility.study.scenariofile import append_scenario
 from accessibility.study.views import View, tried_in, view_of, view_values, views_of
 from accessibility.whatif.scenario import Scenario
@@ -502,7 +502,7 @@ class WhatIf:
             still.update(self._still(), raw=True)
 
     def _still(self) -> dict[str, str]:
-        told = tell_trial(self.study, self.trial, self._words, self._paper)
+        told = format_trial(self.study, self.trial, self._words, self._paper)
         return {"text/html": still_html(told, self._words, self.view.still), "text/plain": ""}
 
     @cached_property

@@ -128,7 +128,7 @@ def call_site(name: Any, ident: Any, labels: Mapping[str, SiteLabel]) -> Any:
     return None if pd.isna(ident) else labels.get(str(ident), ident)
 
 
-def tell_site(name: Any, ident: Any, labels: Mapping[str, SiteLabel], languages: Iterable[Language]) -> str:
+def format_site(name: Any, ident: Any, labels: Mapping[str, SiteLabel], languages: Iterable[Language]) -> str:
     """Return what a site is called on maps, in layers and in the notebook.
 
     Parameters
@@ -148,7 +148,7 @@ def tell_site(name: Any, ident: Any, labels: Mapping[str, SiteLabel], languages:
     Examples
     --------
     >>> labels = {"B2": SiteLabel(kind="bank", street="Rua X")}
-    >>> tell_site(None, "B2", labels, ("zh", "en")), tell_site("", "B9", labels, ("en",))
+    >>> format_site(None, "B2", labels, ("zh", "en")), format_site("", "B9", labels, ("en",))
     ('Rua X的银行网点 bank branch at Rua X', 'B9')
     """
     told = call_site(name, ident, labels)

@@ -101,7 +101,7 @@ def record_run(
         "options": run.options,
         "study": run.study,
         "study_file": {
-            "path": tell_path(run.study_file, run),
+            "path": record_path(run.study_file, run),
             "sha256": sha256_file(run.study_file),
         },
         "inputs": {
@@ -109,7 +109,7 @@ def record_run(
             for name, path in run.inputs.items()
         },
         "parameters": parameters_used(run.parameters, coverage),
-        "totals": tell_totals(coverage),
+        "totals": record_totals(coverage),
         "sensitivity": {speed_text(float(speed)): share for speed, share in sensitivity.items()},
         "siting": siting,
         "seconds": run.seconds,
@@ -167,7 +167,7 @@ def record_figures(
             "inputs": {name: {"path": str(path), "sha256": sha256_file(path)} for name, path in inputs.items()},
             "values": {name: {"holds": repr(value), "sha256": _sha256_of(value)} for name, value in values.items()},
             "parameters": parameters_used(settings, coverage),
-            "totals": tell_totals(coverage),
+            "totals": record_totals(coverage),
             "warnings": list(warnings),
             "environment": _environment(),
         }
@@ -187,7 +187,7 @@ def _sha256_of(value: Any) -> str:
     return digest.hexdigest()
 
 
-def tell_totals(coverage: Totals) -> dict[str, float]:
+def record_totals(coverage: Totals) -> dict[str, float]:
     """Return the totals of a coverage as a manifest tells them; who is served where sites have a capacity."""
     service = coverage.service
     told = {
@@ -304,7 +304,7 @@ def _no_number(word: str) -> NoReturn:
     raise ValueError(msg)
 
 
-def tell_path(path: str | os.PathLike[str], run: Run) -> str:
+def record_path(path: str | os.PathLike[str], run: Run) -> str:
     """Return the path of a file as a run's manifest tells it: from the manifest's folder, or from the study's."""
     return _relative(path, Path(run.study_file).resolve().parent if run.folder is None else Path(run.folder).resolve())
 

@@ -34,7 +34,7 @@ from accessibility.siting.limits import (
     improvable,
     money_left,
 )
-from accessibility.siting.numbers import CLOSE, SLACK, SUMS, say_number
+from accessibility.siting.numbers import CLOSE, SLACK, SUMS, spell_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ def proven_bound(problem: Problem, plan: SitingPlan) -> float:
     """
     multipliers = _multipliers(problem, plan)
     if plan.prices.closure and plan.model != "relocation":
-        each = say_number(plan.prices.closure)
+        each = spell_number(plan.prices.closure)
         msg = f"the certificate charges {each} for each site closed, and none closes in {plan.model}"
         raise UnprovenError(msg)
     if plan.model == "relocation":
@@ -104,8 +104,8 @@ def _multipliers(problem: Problem, plan: SitingPlan) -> NDArray[np.float64]:
     multipliers = plan.multipliers
     greatest = np.inf if plan.model == "lscp" else 1.0
     if not ((multipliers >= 0) & (multipliers <= greatest)).all():
-        least, most = say_number(multipliers.min()), say_number(multipliers.max())
-        msg = f"multipliers go from {least} to {most}; only 0 to {say_number(greatest)} proves a bound"
+        least, most = spell_number(multipliers.min()), spell_number(multipliers.max())
+        msg = f"multipliers go from {least} to {most}; only 0 to {spell_number(greatest)} proves a bound"
         raise UnprovenError(msg)
     return multipliers
 
@@ -187,18 +187,18 @@ def lacking_people(problem: Problem, wanted: Mapping[str, float], covered: NDArr
     }
 
 
-def say_closest(problem: Problem, lacking: Mapping[str, float], *, proven: bool) -> str:
+def format_closest(problem: Problem, lacking: Mapping[str, float], *, proven: bool) -> str:
     """Return whom the plan that comes closest lacks, and whether it is proven that none comes closer."""
-    closest = f"the plan that comes closest is short by {say_lacking(problem, lacking)}"
+    closest = f"the plan that comes closest is short by {format_lacking(problem, lacking)}"
     return closest if proven else f"{closest}; that no plan comes closer is not proven"
 
 
-def say_lacking(problem: Problem, lacking: Mapping[str, float]) -> str:
+def format_lacking(problem: Problem, lacking: Mapping[str, float]) -> str:
     """Return who is missing where, for a sentence."""
-    return ", ".join(f"{say_people(problem, people)} people in {name}" for name, people in lacking.items())
+    return ", ".join(f"{format_people(problem, people)} people in {name}" for name, people in lacking.items())
 
 
-def say_people(problem: Problem, people: float) -> str:
+def format_people(problem: Problem, people: float) -> str:
     """Return how many people are missing, for a sentence: whole ones, but for a part of one.
 
     What is less than sums of floats leave of a person is none.
@@ -294,7 +294,7 @@ def _worth(problem: Problem, plan: SitingPlan) -> NDArray[np.float64]:
     if plan.model == "max-min":
         shares = sum(price * district_people(problem)[name] for name, price in floor.items())
         if abs(shares - 1.0) > CLOSE:
-            found = say_number(shares)
+            found = spell_number(shares)
             msg = f"the certificate weighs districts by {found} in all; a least share is bounded by weights of 1"
             raise UnprovenError(msg)
     extra = np.array([floor.get(name, 0.0) for name in (*district_people(problem), "")])
@@ -386,8 +386,8 @@ def check_sites(problem: Problem, plan: SitingPlan) -> NDArray[np.bool_]:
     _check_roles(problem, plan, rows, closed)
     for site, claimed, row in zip(plan.selected, plan.costs, rows, strict=True):
         if claimed != problem.site_cost[row]:
-            found = say_number(problem.site_cost[row])
-            _refuse(f"the plan says that opening {site!r} costs {say_number(claimed)}; it is {found}")
+            found = spell_number(problem.site_cost[row])
+            _refuse(f"the plan says that opening {site!r} costs {spell_number(claimed)}; it is {found}")
     if plan.sites is not None:
         _check_stand(problem, plan, rows)
     if plan.sites_limit is not None and len(rows) > plan.sites_limit:
@@ -395,7 +395,7 @@ def check_sites(problem: Problem, plan: SitingPlan) -> NDArray[np.bool_]:
     units = problem.cost_units
     net = units.sum(rows) - units.sum(closed)
     if plan.budget is not None and net > units.most(plan.budget):
-        _refuse(f"the plan costs {say_number(units.amount(net))}; the budget is {say_number(plan.budget)}")
+        _refuse(f"the plan costs {spell_number(units.amount(net))}; the budget is {spell_number(plan.budget)}")
     counts = problem.open.copy()
     counts[closed], counts[rows] = False, True
     _check_conditions(problem, plan, rows, counts)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import SolverError
-from accessibility.siting.certificate import coverable, floor_people, limits_of, people_wanted, say_closest
+from accessibility.siting.certificate import coverable, floor_people, format_closest, limits_of, people_wanted
 from accessibility.siting.limits import TOTAL, TOUCHING_M, district_people, improvable
-from accessibility.siting.numbers import alike, say_number
+from accessibility.siting.numbers import alike, spell_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,18 +104,18 @@ def confirmed(problem: Problem, plan: SitingPlan) -> SitingPlan:
         if best.feasible and plan.ended_by != "proof":
             return plan  # it was cut short, and says so
         if best.feasible:
-            msg = (
-                f"the solver found no {plan.model} plan; a look at every plan finds one of {say_number(best.worth[-1])}"
-            )
+            worth = spell_number(best.worth[-1])
+            msg = f"the solver found no {plan.model} plan; a look at every plan finds one of {worth}"
             raise SolverError(msg)
         closest = problem.people_units.alike(sum(plan.short_people.values()), best.short)
-        said = say_closest(problem, plan.short_people, proven=closest) if plan.ended_by != "proof" else plan.message
+        said = format_closest(problem, plan.short_people, proven=closest) if plan.ended_by != "proof" else plan.message
         return replace(plan, bound_by="enumeration", ended_by="proof", message=said)
     if best.feasible and is_best(problem, plan, best):
         return replace(plan, bound=plan.objective, bound_by="enumeration", status="optimal", ended_by="proof")
     if plan.status == "optimal":
-        worth = " and ".join(map(say_number, best.worth))
-        msg = f"the solver takes a {plan.model} plan of {say_number(plan.objective)} for the best; the best is {worth}"
+        worth = " and ".join(map(spell_number, best.worth))
+        ours = spell_number(plan.objective)
+        msg = f"the solver takes a {plan.model} plan of {ours} for the best; the best is {worth}"
         raise SolverError(msg)
     return plan
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from accessibility.errors import InfeasibleError, InputError, UnprovenError
-from accessibility.siting.certificate import say_lacking, say_people
+from accessibility.siting.certificate import format_lacking, format_people
 from accessibility.siting.counts import Reach, serve_most
 from accessibility.siting.exact import Effort, Program, solve_within
 from accessibility.siting.growing import witnessed
@@ -90,10 +90,10 @@ def short_of_people(problem: Problem, limits: Limits, terms: Terms, clock: Clock
     people = float(problem.people[missing].sum())
     least = units.amount(float(units.whole[bare].sum()) - most)
     short = {name: count for name, count in district_people(problem, missing).items() if count > 0}
-    listed = ", ".join(f"{name} {say_people(problem, count)}" for name, count in short.items())
+    listed = ", ".join(f"{name} {format_people(problem, count)}" for name, count in short.items())
     where = f" ({listed})" if problem.districts else ""
-    surely = "" if units.alike(people, least) else f", or {say_people(problem, least)} at the least"
-    points, many = f"{int(missing.sum()):,} demand points", say_people(problem, people)
+    surely = "" if units.alike(people, least) else f", or {format_people(problem, least)} at the least"
+    points, many = f"{int(missing.sum()):,} demand points", format_people(problem, people)
     msg = (
         f"no plan: what the limits allow reaches all but {many} people at {points}{where}{surely}"
         if short
@@ -147,7 +147,7 @@ def unmet_floors(
     """Return the plan that says how many people the floors lack, however the sites are chosen, and where."""
     units = problem.people_units
     missing = {name: units.amount(people) for name, people in zip(terms.floor_people, short, strict=True) if people > 0}
-    listed = say_lacking(problem, missing)
+    listed = format_lacking(problem, missing)
     plan = refused_plan(problem, limits, model, f"the floors cannot all be met: short by {listed}")
     return replace(plan, short_people=missing, bound_by="solver")
 

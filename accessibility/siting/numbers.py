@@ -83,12 +83,12 @@ class Units:
         return min(relative, HALF / 2) if self.exact else relative + HALF * len(self.whole)
 
 
-def say_number(value: float) -> str:
+def spell_number(value: float) -> str:
     """Return a number as a sentence tells it: to 15 digits, and what is beyond all numbers in words.
 
     Examples
     --------
-    >>> say_number(41.0), say_number(0.1 + 0.2), say_number(12345.5), say_number(float("inf"))
+    >>> spell_number(41.0), spell_number(0.1 + 0.2), spell_number(12345.5), spell_number(float("inf"))
     ('41', '0.3', '12,345.5', 'beyond all numbers')
     """
     if not math.isfinite(value):

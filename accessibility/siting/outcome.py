@@ -11,11 +11,11 @@ from accessibility.errors import UnprovenError
 from accessibility.siting.certificate import (
     SPENDING,
     floor_people,
+    format_closest,
+    format_lacking,
+    format_people,
     lacking_people,
     proven_bound,
-    say_closest,
-    say_lacking,
-    say_people,
 )
 from accessibility.siting.growing import witnessed
 from accessibility.siting.limits import district_people, improvable, least_share
@@ -143,7 +143,7 @@ def _beyond(problem: Problem) -> str:
     everyone = problem.covered_by(problem.open | problem.candidate)
     beyond = problem.population - float(problem.people[everyone].sum())
     return (
-        f"{say_people(problem, beyond)} people are out of reach of every candidate"
+        f"{format_people(problem, beyond)} people are out of reach of every candidate"
         if beyond > CLOSE * problem.population
         else ""
     )
@@ -305,13 +305,13 @@ def short_plan(
     asked = floor_people(problem, plan) if wanted is None else wanted
     short = lacking_people(problem, asked, problem.covered_by(opened))
     hair = CLOSE * problem.population
-    listed = say_lacking(problem, short)
+    listed = format_lacking(problem, short)
     missing = sum(short.values())
     all_fall_short = _all_fall_short(problem, reading, asked)
     proven = at_least > 0 or all_fall_short
     if proven:
         closest = at_least * reading.covering.person >= missing - hair
-        sentence = say_closest(problem, short, proven=closest)
+        sentence = format_closest(problem, short, proven=closest)
     else:
         sentence = (
             f"no plan that covers as many people as are asked for was found within {clock.limit}, and none was proven"

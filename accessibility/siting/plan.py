@@ -597,7 +597,7 @@ def order_by_gain(
     return np.array(order, dtype=np.intp), np.array(gains)
 
 
-def say_objective(model: str, value: float) -> tuple[str, str]:
+def format_objective(model: str, value: float) -> tuple[str, str]:
     """Return an objective, or its bound, as text, and the key ``objective_...`` of the wording that names its unit.
 
     Parameters
@@ -609,7 +609,7 @@ def say_objective(model: str, value: float) -> tuple[str, str]:
 
     Examples
     --------
-    >>> say_objective("mclp", 132255.7), say_objective("p-center", 12160.65), say_objective("max-min", 0.6573)
+    >>> format_objective("mclp", 132255.7), format_objective("p-center", 12160.65), format_objective("max-min", 0.6573)
     (('132,256', 'objective_people_covered'), ('202.7', 'objective_minutes_at_most'), ('65.7 %', \
 'objective_share_of_the_worst'))
     """

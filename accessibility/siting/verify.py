@@ -15,19 +15,19 @@ from accessibility.siting.certificate import (
     coverable,
     covered_twice,
     floor_people,
+    format_people,
     gains_in_order,
     lacking_people,
     limits_of,
     people_wanted,
     proven_bound,
-    say_people,
 )
 from accessibility.siting.claims import claims_of
 from accessibility.siting.counts import read_moves
 from accessibility.siting.enumeration import MANY, Best, best_plan, is_best
 from accessibility.siting.limits import TOTAL, district_people, improvable, least_share, read_terms
 from accessibility.siting.models.p_median import median_bound
-from accessibility.siting.numbers import CLOSE, alike, say_number
+from accessibility.siting.numbers import CLOSE, alike, spell_number
 from accessibility.siting.tree import least_loss
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def verify_plan(problem: Problem, plan: SitingPlan) -> None:
     _check_figures(problem, plan, terms, counts)
     for name, people in short.items():
         _refuse(
-            f"the plan is called {plan.status}; it is short by {say_people(problem, people)} people in {name}, not by 0"
+            f"the plan is called {plan.status}; it is short by {format_people(problem, people)} people in {name}, not by 0"
         )
     if plan.short_people:
         _refuse(f"the plan is called {plan.status} and says which people it lacks: {_listed(plan.short_people)}")
@@ -113,7 +113,7 @@ def check_question(problem: Problem, plan: SitingPlan) -> Terms:
         _refuse(f"the plan is of the model {plan.model!r}; expected one of {', '.join(MODELS)}")
     _check_own_terms(plan)
     if plan.budget is not None and not 0 <= plan.budget < math.inf:
-        _refuse(f"the plan has the budget {say_number(plan.budget)}; expected a cost of 0 or more")
+        _refuse(f"the plan has the budget {spell_number(plan.budget)}; expected a cost of 0 or more")
     if plan.model not in _FREE and plan.sites_limit is None and plan.budget is None:
         _refuse(f"the plan has neither a number of sites nor a budget; expected a limit of {plan.model}")
     if (plan.conditions.floor or plan.conditions.floors) and plan.model not in _FLOORED:
@@ -130,10 +130,10 @@ def _check_own_terms(plan: SitingPlan) -> None:
     for name, model in own:
         value = getattr(plan, name)
         if value is not None and plan.model != model:
-            _refuse(f"the plan has {name} {say_number(value)}, which is asked of {model}, not of {plan.model}")
+            _refuse(f"the plan has {name} {spell_number(value)}, which is asked of {model}, not of {plan.model}")
     for name, value in (("target_share", plan.target_share), ("weight", plan.weight)):
         if value is not None and not 0.0 <= value <= 1.0:
-            _refuse(f"the plan has {name} {say_number(value)}; expected a share from 0 to 1")
+            _refuse(f"the plan has {name} {spell_number(value)}; expected a share from 0 to 1")
     if plan.model == "partial" and plan.target_share is None:
         _refuse("the plan reaches a share of all people and does not say which; expected target_share")
     if plan.model == "relocation" and not _is_count(plan.closures_limit):
@@ -173,7 +173,7 @@ def _refuse(message: str) -> NoReturn:
 
 
 def _listed(people: Mapping[str, float]) -> str:
-    return ", ".join(f"{say_number(number)} people in {name}" for name, number in people.items())
+    return ", ".join(f"{spell_number(number)} people in {name}" for name, number in people.items())
 
 
 def _is_count(value: object) -> bool:
@@ -185,7 +185,7 @@ def _is_count(value: object) -> bool:
 
 def _agree(problem: Problem, what: str, claimed: float, found: float) -> None:
     if not problem.people_units.alike(claimed, found):
-        _refuse(f"the plan says that {what} is {say_number(claimed)}; it is {say_number(found)}")
+        _refuse(f"the plan says that {what} is {spell_number(claimed)}; it is {spell_number(found)}")
 
 
 def _check_figures(problem: Problem, plan: SitingPlan, terms: Terms, counts: NDArray[np.bool_]) -> None:
@@ -202,7 +202,7 @@ def _check_figures(problem: Problem, plan: SitingPlan, terms: Terms, counts: NDA
         later = [k for k in range(1, len(gains)) if gains[k] > gains[k - 1] * (1 + CLOSE)]
         if later:
             k = later[0]
-            gain, last = say_number(gains[k]), say_number(gains[k - 1])
+            gain, last = spell_number(gains[k]), spell_number(gains[k - 1])
             _refuse(f"the plan opens {plan.selected[k]!r} with {gain} people after one with {last}")
     _check_end(problem, plan, terms)
     if plan.multipliers is None and plan.prices.charge:
@@ -210,13 +210,13 @@ def _check_figures(problem: Problem, plan: SitingPlan, terms: Terms, counts: NDA
     if plan.status != "infeasible" or plan.model not in _SERVING:
         found = objective_of(problem, plan, counts)
         if not _alike_of(problem, plan)(plan.objective, found):
-            _refuse(f"the plan says that its objective is {say_number(plan.objective)}; it is {say_number(found)}")
+            _refuse(f"the plan says that its objective is {spell_number(plan.objective)}; it is {spell_number(found)}")
 
 
 def _check_end(problem: Problem, plan: SitingPlan, terms: Terms) -> None:
     """Check what ended the search, and how large the question was."""
     if not 0 <= plan.seconds < math.inf:
-        _refuse(f"the plan took {say_number(plan.seconds)} s; expected seconds")
+        _refuse(f"the plan took {spell_number(plan.seconds)} s; expected seconds")
     if (plan.status == "feasible") == (plan.ended_by == "proof"):
         _refuse(f"the plan is called {plan.status}, and its search ended by {plan.ended_by}")
     if plan.sizes is not None:
@@ -285,7 +285,7 @@ def _check_none(problem: Problem, plan: SitingPlan, terms: Terms, short: Mapping
     best = best_plan(problem, plan, MANY)
     everything = _short(problem, plan, problem.open | terms.allowed | _required(problem, terms))
     if best is not None and best.feasible:
-        _refuse(f"the plan is called infeasible; there is a plan with an objective of {say_number(best.worth[-1])}")
+        _refuse(f"the plan is called infeasible; there is a plan with an objective of {spell_number(best.worth[-1])}")
     if plan.bound_by == "tree" or plan.trees:
         check_trees(problem, plan)
     if best is None and not everything and plan.bound_by not in ("solver", "tree"):
@@ -319,7 +319,7 @@ def _check_missing(problem: Problem, plan: SitingPlan, short: Mapping[str, float
 def _check_bound(problem: Problem, plan: SitingPlan) -> None:
     """Check that the bound lies on the right side, that its evidence proves it, and that the status fits it."""
     least = plan.model in _LEAST
-    objective, bound = say_number(plan.objective), say_number(plan.bound)
+    objective, bound = spell_number(plan.objective), spell_number(plan.bound)
     if (plan.objective - plan.bound) * (1 if least else -1) < 0:
         _refuse(f"the plan's bound is {bound}; its objective {objective} is better than that")
     # A share that is proven may leave open how many people are covered at that share.
@@ -352,23 +352,23 @@ def check_trees(problem: Problem, plan: SitingPlan) -> None:
     for claim, tree in zip(claims, plan.trees, strict=True):
         found, hair = least_loss(claim, tree), 2 * claim.hair
         if not found >= claim.wanted - hair or (exact and found > claim.wanted + hair and math.isfinite(found)):
-            bound, wanted = say_number(plan.bound), say_number(claim.wanted)
+            bound, wanted = spell_number(plan.bound), spell_number(claim.wanted)
             said = f"the plan's bound {bound} says that no plan loses less than {wanted}"
-            _refuse(f"{said}; its tree proves {say_number(found)}")
+            _refuse(f"{said}; its tree proves {spell_number(found)}")
 
 
 def _check_certificate(problem: Problem, plan: SitingPlan, *, least: bool) -> None:
     """Check a bound against what multipliers and prices prove; a closed gap may differ by the rounding of sums."""
-    bound = say_number(plan.bound)
+    bound = spell_number(plan.bound)
     if plan.model in ("p-center", "backup"):
         _refuse(f"the plan's bound {bound} is said to be certified, which no {plan.model} is")
     proven = _proven(problem, plan)
     beyond = (plan.bound - proven) * (1 if least else -1)
     same = problem.cost_units.alike(plan.bound, proven) if plan.model in SPENDING else _near(problem, plan, proven)
     if plan.bound_by == "certificate" and not same and not (beyond < 0 and plan.bound == plan.objective):
-        _refuse(f"the plan's bound is {bound}; its certificate proves {say_number(proven)}")
+        _refuse(f"the plan's bound is {bound}; its certificate proves {spell_number(proven)}")
     if plan.bound_by in ("solver", "tree") and beyond < 0 and not same and plan.bound != plan.objective:
-        _refuse(f"the plan's bound is {bound}; its certificate proves {say_number(proven)}, which is better")
+        _refuse(f"the plan's bound is {bound}; its certificate proves {spell_number(proven)}, which is better")
 
 
 def _proven(problem: Problem, plan: SitingPlan) -> float:
@@ -379,7 +379,7 @@ def _proven(problem: Problem, plan: SitingPlan) -> float:
     except (OverflowError, ValueError):  # no whole number is next to it
         proven = math.inf
     if not math.isfinite(proven):
-        _refuse(f"the plan's bound is {say_number(plan.bound)}; the sums of its certificate are beyond all numbers")
+        _refuse(f"the plan's bound is {spell_number(plan.bound)}; the sums of its certificate are beyond all numbers")
     return proven
 
 
@@ -395,22 +395,22 @@ def _check_best(problem: Problem, plan: SitingPlan, *, least: bool) -> None:
     """Check a bound by enumeration, or by a solver, against every plan, where these are few."""
     if plan.bound_by == "enumeration" and plan.model == "p-center" and plan.bound == _farthest(problem, plan):
         return
-    best, bound = best_plan(problem, plan, MANY), say_number(plan.bound)
+    best, bound = best_plan(problem, plan, MANY), spell_number(plan.bound)
     if best is None:
         if plan.bound_by not in ("solver", "tree"):
             _refuse(f"the plan's bound {bound} is said to be by {plan.bound_by}; there are too many plans for that")
         return
     if plan.status == "optimal" and not is_best(problem, plan, best):
-        worth = " and ".join(map(say_number, best.worth))
-        _refuse(f"the plan is called optimal with {say_number(plan.objective)}; the best of all plans has {worth}")
+        worth = " and ".join(map(spell_number, best.worth))
+        _refuse(f"the plan is called optimal with {spell_number(plan.objective)}; the best of all plans has {worth}")
     reached = best.worth[0] if plan.model != "backup" else best.worth[-1]
     if _alike_of(problem, plan)(plan.bound, reached):
         return
     if plan.bound_by == "enumeration":
-        _refuse(f"the plan's bound {bound} is said to be by enumeration; it proves {say_number(reached)}")
+        _refuse(f"the plan's bound {bound} is said to be by enumeration; it proves {spell_number(reached)}")
     beyond = (reached - plan.bound) * (-1 if least else 1)
     if beyond > 0 and not (plan.model == "backup" and plan.weight is None):
-        _refuse(f"the plan's bound is {bound}; the best of all plans has {say_number(reached)}")
+        _refuse(f"the plan's bound is {bound}; the best of all plans has {spell_number(reached)}")
 
 
 def _farthest(problem: Problem, plan: SitingPlan) -> float:

@@ -12,7 +12,7 @@ from accessibility.present.map.outlines import count
 from accessibility.present.map.overlays import classify_changes, edited_streets
 from accessibility.present.report.mapsketch import draw_change
 from accessibility.present.report.readout import (
-    ToldScenario,
+    ShownScenario,
     changes_html,
     district_html,
     headline_html,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("beside_a", "beside_b", "beside_gained", "beside_lost", "change")
 
 
-def tell_beside(
+def format_beside(
     study: Study, one: tuple[Scenario, Coverage], other: tuple[Scenario, Coverage], words: MapWords
 ) -> dict[str, Any]:
     """Return what differs between two scenarios of a study, as texts: those of `compare_coverages`, and their costs.
@@ -58,7 +58,7 @@ def tell_beside(
     >>> from accessibility.present.map.words import MapWords
     >>> closed = acc.Scenario(closed=("O001",))
     >>> today = acc.Scenario(), study.coverage()
-    >>> told = tell_beside(study, (closed, study.coverage(closed)), today, MapWords.of("en"))["said"]
+    >>> told = format_beside(study, (closed, study.coverage(closed)), today, MapWords.of("en"))["said"]
     >>> told[0]
     ['en', 'A: 0.0 % (0) · B: 52.4 % (1,100) of 2,100 people. From A to B 1,100 gain, 0 lose: +1,100.']
     >>> told[1]
@@ -93,7 +93,7 @@ def _costs(study: Study, costs: list[float], words: MapWords) -> list[tuple[str,
     return words.lines("beside_cost", one=said[0], other=said[1])
 
 
-def tell_trial(study: Study, trial: Trial, words: MapWords, paper: Paper) -> ToldScenario:
+def format_trial(study: Study, trial: Trial, words: MapWords, paper: Paper) -> ShownScenario:
     """Return a trial beside today: a picture of who gains and who loses, and the figures as markup.
 
     Parameters
@@ -123,7 +123,7 @@ def tell_trial(study: Study, trial: Trial, words: MapWords, paper: Paper) -> Tol
         for feature in layer["features"]
         for line in _lines(feature["geometry"])
     ]
-    return ToldScenario(name=scenario.name, picture=str(draw_change(paper, after, changes, edited)), figures=figures)
+    return ShownScenario(name=scenario.name, picture=str(draw_change(paper, after, changes, edited)), figures=figures)
 
 
 def _lines(geometry: dict[str, Any]) -> list[Any]:

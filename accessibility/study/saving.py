@@ -24,7 +24,7 @@ from accessibility.sources.tables.reading import hold_table
 from accessibility.sources.vectors import read_vector
 from accessibility.study.holding import told_coordinates
 from accessibility.study.scenariofile import toml_key, toml_value, write_scenarios
-from accessibility.study.schema import tells_totals
+from accessibility.study.schema import has_totals
 from accessibility.study.valuetables import rule_table
 from accessibility.whatif.scenario import Scenario
 
@@ -302,7 +302,7 @@ def _content(study: Studied, roles: list[str], beside: set[str]) -> dict[str, An
         inputs["outlets"]["counts_if"] = {_COUNTS: "yes"}
     if study.districts is not None:
         inputs["area"] = {"path": _AREA, "name": "name"}
-        if tells_totals(settings) and "population" in study.districts.columns:
+        if has_totals(settings) and "population" in study.districts.columns:
             inputs["area"]["population"] = "population"
     siting = settings.siting.model_dump(mode="json", exclude_none=True)
     siting["generate"] = settings.siting.generate if settings.siting.generate is not None else _makes(settings)

@@ -304,7 +304,7 @@ class StudyFile(StrictTable):
         return self
 
 
-def tells_totals(settings: StudyFile) -> bool:
+def has_totals(settings: StudyFile) -> bool:
     """Return whether districts have official numbers of people: a column that is named, or objects of OpenStreetMap."""
     area, streets = settings.inputs.area, settings.inputs.network
     if area is None:

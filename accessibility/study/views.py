@@ -17,7 +17,7 @@ from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sites import KINDS
 from accessibility.streets.edits import NewStreet, edit_of, edit_table
-from accessibility.study.beside import tell_beside
+from accessibility.study.beside import format_beside
 from accessibility.study.proposing import Question
 from accessibility.study.scenariofile import read_scenario_values, scenario_values
 from accessibility.whatif.scenario import Scenario
@@ -138,11 +138,11 @@ class Gauge:
         return {"people": float(people.sum()), "covered": float(people[now.covered].sum())}
 
     def compare(self, one: tuple[View, Narrowed], other: tuple[View, Narrowed], words: MapWords) -> dict[str, Any]:
-        """Return what differs between two views, whoever of the people is counted in them; see `tell_beside`."""
+        """Return what differs between two views, whoever of the people is counted in them; see `format_beside`."""
         first, second = (
             (self.scenario(view, narrowed.open), self.coverage(view, narrowed.open)) for view, narrowed in (one, other)
         )
-        return tell_beside(self.study, first, second, words)
+        return format_beside(self.study, first, second, words)
 
     def coverage(self, view: View, counting: frozenset[str]) -> Coverage:
         """Return the coverage of a view in which some sites, by id as text, count and no others."""

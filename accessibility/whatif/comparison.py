@@ -87,13 +87,13 @@ def compare_coverages(
     people = demand.people_of(group)
     of = DistrictCells.of(demand, district)
     parts = _differences(before, after, people)
-    if tells_service(before, after):
+    if has_service(before, after):
         share = np.divide(people, demand.population, out=np.zeros(len(people)), where=demand.population > 0)
         parts |= {"served_before": served_of(before) * share, "served_after": served_of(after) * share}
     return of.table({column: of.sums(part) for column, part in parts.items()})
 
 
-def tells_service(*coverages: Coverage) -> bool:
+def has_service(*coverages: Coverage) -> bool:
     """Return whether some of them has sites with a capacity."""
     return any(one.service is not None for one in coverages)
 
@@ -105,7 +105,7 @@ def served_of(coverage: Coverage) -> NDArray[np.float64]:
     return np.where(coverage.covered, coverage.demand.population, 0.0)
 
 
-def tell_states(before: Coverage, after: Coverage) -> NDArray[np.str_]:
+def classify_states(before: Coverage, after: Coverage) -> NDArray[np.str_]:
     """Return what becomes of each demand point, a word of `STATES`."""
     now, then = after.covered, before.covered
     gained, lost, covered, left = STATES
@@ -115,7 +115,7 @@ def tell_states(before: Coverage, after: Coverage) -> NDArray[np.str_]:
 def draw_changes(before: Coverage, after: Coverage) -> tuple[gpd.GeoDataFrame, Colouring]:
     """Return the people with what becomes of them, and how that is drawn."""
     frame = after.to_gdf(shapes=True)
-    frame.insert(0, "state", tell_states(before, after))
+    frame.insert(0, "state", classify_states(before, after))
     return frame.rename_axis("id").reset_index(), Colouring(column="state", inks=STATES)
 
 
@@ -280,7 +280,7 @@ def compare_scenarios(baseline: Coverage, scenarios: Sequence[tuple[Scenario, Co
     >>> acc.compare_scenarios(before, [(opens, after)])[["scenario", "gained", "per_person"]].to_dict("records")
     [{'scenario': 'second', 'gained': 10.0, 'per_person': 0.5}]
     """
-    rows, roomed = [], tells_service(baseline, *(after for _, after in scenarios))
+    rows, roomed = [], has_service(baseline, *(after for _, after in scenarios))
     for scenario, after in scenarios:
         _same_people(baseline, after)
         people = after.demand.population

@@ -15,11 +15,11 @@ from accessibility.streets.pieces import untouched
 from accessibility.streets.snapping import Snapped
 from accessibility.whatif.comparison import (
     STATES,
+    classify_states,
     compare_coverages,
     draw_changes,
+    has_service,
     served_of,
-    tell_states,
-    tells_service,
 )
 from accessibility.whatif.live import LiveCoverage
 from accessibility.whatif.scenario import UNCHANGED, Addition, Move, Scenario, free_id
@@ -116,10 +116,10 @@ class Trial:
         told = (("opened", s.opened), ("closed", s.closed), ("added", s.added), ("moved", s.moved))
         facts = [(what, ", ".join(str(getattr(item, "id", item)) for item in items)) for what, items in told if items]
         facts += [("covered", f"{before.covered_people:,.0f} today, {now.covered_people:,.0f} then")]
-        if tells_service(before, now):
+        if has_service(before, now):
             served = [served_of(one).sum() for one in (before, now)]
             facts += [("covered and served", f"{served[0]:,.0f} today, {served[1]:,.0f} then")]
-        word = tell_states(before, now)
+        word = classify_states(before, now)
         bar = draw_bar([(w, float(now.demand.population[word == w].sum()), ink) for w, ink in STATES.items()])
         return draw_card("Trial" if facts[1:] else "Trial: as today", facts, bar, table=self._by_district())
 

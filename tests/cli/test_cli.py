@@ -21,7 +21,7 @@ from rasterio.transform import from_origin
 from typer import Context
 from typer.main import get_command
 
-from accessibility.cli.arguments import tell_help
+from accessibility.cli.arguments import translate_help
 from accessibility.cli.commands import app
 from accessibility.cli.pack import demo_folder
 from accessibility.errors import InputError, OutputError
@@ -168,7 +168,7 @@ def test_exit_codes(
 
 def test_help_says_everything_in_both_languages() -> None:
     """Every help text has a Chinese one, none is left over, and both name the same commands and options."""
-    told = {language: tell_help(get_command(app), language) for language in ("zh", "en")}
+    told = {language: translate_help(get_command(app), language) for language in ("zh", "en")}
     pairs = list(zip(*(said(command) for command in told.values()), strict=True))
     entries = {entry["en"]: entry["zh"] for key, entry in _sentences("help").items() if key not in TITLES}
     assert {english: chinese for chinese, english in pairs} == entries

@@ -10,7 +10,7 @@ import pytest
 
 import accessibility as acc
 from accessibility.cli.proving import PROOF, prove_told, write_proof
-from accessibility.cli.verification import ToldSiting
+from accessibility.cli.verification import RecordedSiting
 from accessibility.siting.plan import Prices
 from accessibility.study.proposing import MODELS, Question
 
@@ -85,7 +85,7 @@ def needed(told: dict[str, Any], by: str) -> Iterator[dict[str, Any]]:
 def test_the_folder_holds_the_evidence_for_each_models_bound(cases: dict[str, SitingCase], tmp_path: Path) -> None:
     by = set()
     for name, case in cases.items():
-        told, bare = ToldSiting.model_validate(case.record()), replace(case.plan, multipliers=None, trees=())
+        told, bare = RecordedSiting.model_validate(case.record()), replace(case.plan, multipliers=None, trees=())
         write_proof(case.plan, tmp_path / PROOF)
         evidence = json.loads((tmp_path / PROOF).read_text(encoding="utf-8"))
         # The plan that the repeated run found is of no use: what is proved, the folder proves.
@@ -109,7 +109,7 @@ def test_the_folder_holds_the_evidence_for_each_models_bound(cases: dict[str, Si
 def test_each_models_claims_are_proved_and_each_false_one_is_refused(cases: dict[str, SitingCase]) -> None:
     for name, case in cases.items():
         told = case.record()
-        proof = prove_told(case, ToldSiting.model_validate(told))
+        proof = prove_told(case, RecordedSiting.model_validate(told))
         assert not proof.wrong, (name, proof.wrong)
         assert "counted without a solver" in proof.proved[0]
         if name == "none":
@@ -118,6 +118,6 @@ def test_each_models_claims_are_proved_and_each_false_one_is_refused(cases: dict
         assert told["selected"], name
         assert told["bound_by"] == "solver" or f"({told['status']}), by" in proof.proved[1]
         for forged in forgeries(told):
-            wrong = prove_told(case, ToldSiting.model_validate({**told, **forged}))
+            wrong = prove_told(case, RecordedSiting.model_validate({**told, **forged}))
             assert wrong.wrong, (name, forged)
             assert not wrong.proved

@@ -23,7 +23,7 @@ from accessibility.cli.comparing import run_compare
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_site
-from accessibility.cli.verification import Comparison, read_told, same_content, told_file
+from accessibility.cli.verification import Comparison, read_told, recorded_file, same_content
 from accessibility.cli.verifying import run_verify
 from accessibility.study.proposing import Question
 
@@ -331,7 +331,7 @@ def test_a_manifest_opens_no_file_but_its_study(told: Path) -> None:
     for path in ("/etc/passwd", "/dev/zero", "pipe.toml", "empty.toml", "endless.toml", "nowhere.toml", "a\0.toml"):
         name_study(told, path)
         with pytest.raises(InputError, match="is missing, or no TOML file"):
-            told_file(told, read_told(told)[0].study_file, "study file")
+            recorded_file(told, read_told(told)[0].study_file, "study file")
     (told / "manifest.json").unlink()
     os.mkfifo(told / "manifest.json")
     with pytest.raises(InputError, match="a named pipe, not a file"):

@@ -19,10 +19,10 @@ from accessibility.cli.factfinding import measure_study
 from accessibility.errors import OBEYED
 from accessibility.measures.tables import TOTAL
 from accessibility.present.language import Locale, shortened
-from accessibility.present.report.brief import render_brief, tell_briefs, write_brief
+from accessibility.present.report.brief import format_briefs, render_brief, write_brief
 from accessibility.present.report.facts import OwnWalks, ServedFacts
 from accessibility.present.report.page import render_page
-from accessibility.present.report.sentences import say_headline
+from accessibility.present.report.sentences import format_headline
 from accessibility.present.report.sureness import SureFacts
 from accessibility.standards import Rule, Standard
 from accessibility.uncertainty import Interval
@@ -48,7 +48,7 @@ def sample_told(sample_measured: Measured) -> tuple[Facts, Pictures]:
 
 def words(facts: Facts, language: str) -> list[str]:
     """Return every sentence of a brief in one language."""
-    (brief,) = tell_briefs(facts, language)
+    (brief,) = format_briefs(facts, language)
     blocks = [block for sheet in brief.sheets for section in sheet for block in section.blocks]
     return [brief.title, *(said for block in blocks for said in (block.words, *block.points) if said)]
 
@@ -59,7 +59,7 @@ def test_its_headline_is_the_reports_and_every_figure_stands_in_the_facts(
 ) -> None:
     facts, pictures = sample_told
     locale = Locale(language)  # type: ignore[arg-type]
-    assert say_headline(facts, locale) in words(facts, language)
+    assert format_headline(facts, locale) in words(facts, language)
     report = Page(render_page(facts, pictures, language=language))
     brief = Page(render_brief(facts, pictures, language=language))
     for name in ("settings", "proposal"):
@@ -78,7 +78,7 @@ def test_rule_speed_date_and_people_stand_beside_every_table(
 ) -> None:
     facts, _ = sample_told
     locale = Locale(language)  # type: ignore[arg-type]
-    (brief,) = tell_briefs(facts, language)
+    (brief,) = format_briefs(facts, language)
     blocks = [block for sheet in brief.sheets for section in sheet for block in section.blocks]
     tables = [at for at, block in enumerate(blocks) if block.kind == "table"]
     assert len(tables) == 3

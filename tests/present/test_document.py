@@ -21,7 +21,7 @@ from accessibility.cli.options import Options
 from accessibility.cli.runs import run_cover, run_verify
 from accessibility.errors import visible
 from accessibility.present.language import shortened
-from accessibility.present.report.brief import tell_briefs
+from accessibility.present.report.brief import format_briefs
 from accessibility.present.report.document import write_document
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def texts(document: Any) -> list[str]:
 def test_it_says_what_the_page_says_in_the_same_order(both: Path, sample_measured: Measured) -> None:
     facts, _ = reportworlds.told(sample_measured)
     document = docx.Document(str(both))
-    briefs = tell_briefs(facts, "both")
+    briefs = format_briefs(facts, "both")
     sections = [section for brief in briefs for sheet in brief.sheets for section in sheet]
     headings = [p.text for p in document.paragraphs if p.style is not None and p.style.name == "Heading 1"]
     assert headings == [section.heading for section in sections]

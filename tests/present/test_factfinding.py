@@ -13,7 +13,7 @@ import reportworlds
 
 from accessibility import Rule, Sites, Standard, UnprovenError, Walker, read_study
 from accessibility.cli.factfinding import find_facts, measure_study
-from accessibility.present.report.facts import tell_distances, tell_times
+from accessibility.present.report.facts import tabulate_distances, tabulate_times
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
@@ -141,8 +141,8 @@ def test_the_sample_against_measurements_of_its_own(sample_measured: Measured) -
 def test_a_class_holds_its_upper_limit() -> None:
     """A metre is a second; 300 m is five minutes, 2 km two kilometres."""
     cover = mapworlds.street([300, 300.01, 2_000, 2_000.02], "rural", [1, 2, 4, 8])
-    assert tell_times(cover)["rural"].tolist() == [1, 2, 0, 0, 0, 12, 0]
-    by_distance = tell_distances(cover)
+    assert tabulate_times(cover)["rural"].tolist() == [1, 2, 0, 0, 0, 12, 0]
+    by_distance = tabulate_distances(cover)
     assert by_distance["network"].tolist() == [7, 8, 0, 0, 0]
     assert by_distance["radius"].tolist() == [7, 8, 0, 0, 0]
     assert by_distance["population"].tolist() == [15] * 5

@@ -26,7 +26,7 @@ from accessibility.present.layers.tables import PROPOSED_COLUMNS
 from accessibility.present.map.outlines import Backdrop, safe_html
 from accessibility.present.map.sheets import MapSheet
 from accessibility.present.map.symbols import site_layers
-from accessibility.present.report.sheets import tell_sheets
+from accessibility.present.report.sheets import tabulate_sheets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,7 +110,7 @@ def test_tables_and_the_terminal_say_the_label_and_the_data_stay(sample_measured
     site = str(facts.ledger["id"].iloc[0])
     bare = facts.ledger.assign(name=["", *facts.ledger["name"].iloc[1:]])
     told = replace(facts, ledger=bare, labels={site: SiteLabel(kind="bank", street="文庙路")})
-    sheet = tell_sheets(told)["ledger"]
+    sheet = tabulate_sheets(told)["ledger"]
     column = next(column for column in sheet.columns if column.name == "name")
     assert column.words(sheet.frame["name"].iloc[0], Locale("en")) == "bank branch at 文庙路"
     assert column.words(sheet.frame["name"].iloc[0], Locale("zh")) == "文庙路的银行网点"

@@ -20,7 +20,7 @@ from accessibility.errors import OBEYED, visible
 from accessibility.present.language import Locale
 from accessibility.present.layers.files import write_csv
 from accessibility.present.report.page import render_page, write_page
-from accessibility.present.report.sentences import say_proof, say_proposal
+from accessibility.present.report.sentences import format_proof, format_proposal
 from accessibility.wording import _sentences
 
 if TYPE_CHECKING:
@@ -269,12 +269,12 @@ def test_a_proposal_is_told_with_its_proof_and_never_more_than_it_is(case: str, 
     study = read_study(town, cache=cache)
     plan = reportworlds.plan_of(study, ["B1"], [240.0], **changes)
     facts, pictures = reportworlds.told(measure_study(study, plan=plan))
-    said = say_proposal(facts, Locale("en")).replace("\N{NO-BREAK SPACE}", " ")
+    said = format_proposal(facts, Locale("en")).replace("\N{NO-BREAK SPACE}", " ")
     assert english in said
-    assert chinese in say_proposal(facts, Locale("zh"))
+    assert chinese in format_proposal(facts, Locale("zh"))
     assert ("Proven optimal" in said) == (plan.status == "optimal" and bool(plan.selected))
     assert facts.proposal is not None
-    assert say_proof(facts.proposal, Locale("en")) in say_proposal(facts, Locale("en")) or case in (
+    assert format_proof(facts.proposal, Locale("en")) in format_proposal(facts, Locale("en")) or case in (
         "infeasible",
         "nothing",
     )

@@ -18,7 +18,7 @@ import reportworlds
 from accessibility import InputError, OutputError
 from accessibility.errors import visible
 from accessibility.present.layers.files import write_csv
-from accessibility.present.report.sheets import tell_sheets
+from accessibility.present.report.sheets import tabulate_sheets
 from accessibility.present.report.workbook import write_workbook
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ def test_every_number_is_that_of_the_csv_files(language: str, facts: Facts, tmp_
     book = opened(facts, tmp_path / "report.xlsx", language)
     assert facts.proposal is not None
     files = {"districts": facts.districts, "proposal": facts.proposal.table, "quality": facts.quality}
-    places = {name: place for place, name in enumerate(tell_sheets(facts), start=1)}
+    places = {name: place for place, name in enumerate(tabulate_sheets(facts), start=1)}
     compared = 0
     for name, frame in files.items():
         heading, *rows = csv_cells(frame, tmp_path / f"{name}.csv")
         shown = list(book.worksheets[places[name]].iter_rows(min_row=2))
-        columns = tell_sheets(facts)[name].columns
+        columns = tabulate_sheets(facts)[name].columns
         assert len(shown) == len(rows)
         for cells, row in zip(shown, rows, strict=True):
             for cell, column in zip(cells, columns, strict=True):

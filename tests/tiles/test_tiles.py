@@ -30,7 +30,7 @@ from accessibility.cli.tiling import Tiling, run_tiles
 from accessibility.cli.verifying import run_verify
 from accessibility.errors import InputError, OutputError
 from accessibility.measures.tables import OWN_COLUMNS, demand_table, group_record
-from accessibility.measures.walkers import GroupCoverage, tell_own_totals
+from accessibility.measures.walkers import GroupCoverage, record_own_totals
 from accessibility.present.map.overlays import classify_people
 from accessibility.present.schema import data_dictionary
 from accessibility.sources import files, heaps
@@ -257,7 +257,7 @@ def test_groups_that_walk_in_their_own_ways_are_the_same_in_tiles(
         assert now.covered_people != study.coverage().covered_people
         expected = measure_study(study)
         assert expected.own_rows is not None
-        assert told["totals"] == {**told["totals"], **tell_own_totals(now)}
+        assert told["totals"] == {**told["totals"], **record_own_totals(now)}
         assert told["groups"] == group_record(expected.groups)
         for rows in ("400", "41"):
             table = pd.read_csv(folder / rows / "groups.csv")

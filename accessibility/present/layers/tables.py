@@ -12,7 +12,7 @@ import pandas as pd
 from accessibility.geo.projection import WGS84
 from accessibility.measures.surface import shape_people
 from accessibility.measures.tables import as_text, demand_table, district_columns, district_table, values_by_id
-from accessibility.present.labels import tell_site
+from accessibility.present.labels import format_site
 from accessibility.present.report.sureness import with_certainty
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class LayerSources:
 
     def called(self, names: Iterable[Any], ids: Iterable[Any]) -> Any:
         """Return what sites are called, as maps and reports have it."""
-        told = [tell_site(name, ident, self.labels, self.languages) for name, ident in zip(names, ids, strict=True)]
+        told = [format_site(name, ident, self.labels, self.languages) for name, ident in zip(names, ids, strict=True)]
         return as_text(np.array(told, dtype=object))
 
 

@@ -10,7 +10,7 @@ from accessibility.present.language import Locale
 from accessibility.present.map.outlines import count, share
 from accessibility.present.map.overlays import PeopleClasses, shade_limits, shade_of
 from accessibility.present.map.words import MapWords
-from accessibility.whatif.comparison import served_of, tells_service
+from accessibility.whatif.comparison import has_service, served_of
 from accessibility.wording import LANGUAGES
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def compared_lines(before: Coverage, after: Coverage, words: MapWords) -> Lines:
 
 def compared_service_lines(before: Coverage | None, after: Coverage, words: MapWords) -> Lines:
     """Return in one sentence a language how many are served today and then; nothing where no site has a capacity."""
-    if before is None or not tells_service(before, after):
+    if before is None or not has_service(before, after):
         return []
     return words.lines("compared_served", **served_said(before, after))
 

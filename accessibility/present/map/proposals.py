@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from accessibility.present.charts import FrontierPicture, picture_frontier
 from accessibility.present.map.outlines import count
-from accessibility.siting.plan import say_objective
+from accessibility.siting.plan import format_objective
 from accessibility.wording import cost_text, percent_sign
 
 if TYPE_CHECKING:
@@ -107,8 +107,8 @@ def proof_lines(plan: SitingPlan, words: MapWords) -> Lines:
         return words.lines("no_sites_proposed")
     best = plan.status == "optimal"
     about = "people" if plan.model in _OF_PEOPLE else "cost" if plan.model in _OF_COST else "other"
-    (objective, unit), (bound, _) = (say_objective(plan.model, value) for value in (plan.objective, plan.bound))
-    short, _ = say_objective(plan.model, abs(plan.bound - plan.objective))
+    (objective, unit), (bound, _) = (format_objective(plan.model, value) for value in (plan.objective, plan.bound))
+    short, _ = format_objective(plan.model, abs(plan.bound - plan.objective))
     said = words.lines(
         f"{about}_{'best' if best else 'bound'}",
         objective=objective,

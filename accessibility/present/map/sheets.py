@@ -12,7 +12,7 @@ import shapely
 from accessibility.geo.arrays import extent
 from accessibility.geo.projection import mercator
 from accessibility.measures.surface import Places
-from accessibility.present.labels import SiteLabel, label_sites, tell_site
+from accessibility.present.labels import SiteLabel, format_site, label_sites
 from accessibility.present.map.legends import hidden_notes
 from accessibility.present.map.living import embed_switches
 from accessibility.present.map.outlines import (
@@ -235,7 +235,7 @@ class MapSheet:
 
     def called(self, ident: object, name: object) -> str:
         """Return what a site is called: by its name, else by its label in the languages of the map, else by its id."""
-        return tell_site(name, ident, self._labels, self.words.languages)
+        return format_site(name, ident, self._labels, self.words.languages)
 
     @property
     def has_names(self) -> bool:

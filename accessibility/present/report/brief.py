@@ -14,22 +14,22 @@ from accessibility.present.pages import page_template, printable, template_text,
 from accessibility.present.report.illustrations import illustrate_brief
 from accessibility.present.report.page import POLICY, running_heads, view_table
 from accessibility.present.report.sentences import (
+    format_blackspots,
+    format_conditions,
+    format_headline,
+    format_limits,
+    format_own_walks,
+    format_proof_plainly,
+    format_proposal,
+    format_served,
+    format_speeds,
+    format_uncovered,
     joined,
     named_districts,
-    say_blackspots,
-    say_conditions,
-    say_headline,
-    say_limits,
-    say_own_walks,
-    say_proof_plainly,
-    say_proposal,
-    say_served,
-    say_speeds,
-    say_uncovered,
     worst_districts,
 )
-from accessibility.present.report.sheets import merge_by_code, tell_sheets
-from accessibility.present.report.sureness import say_bar, say_instead, say_sureness
+from accessibility.present.report.sheets import merge_by_code, tabulate_sheets
+from accessibility.present.report.sureness import format_bar, format_instead, format_sureness
 
 if TYPE_CHECKING:
     import os
@@ -93,7 +93,7 @@ class Brief:
     facts: Facts  # every figure, with names as short as there is room
 
 
-def tell_briefs(facts: Facts, language: str) -> list[Brief]:
+def format_briefs(facts: Facts, language: str) -> list[Brief]:
     """Return the brief in each language of ``en``, ``zh`` or ``both``, Chinese first.
 
     Raises
@@ -122,7 +122,7 @@ def render_brief(facts: Facts, pictures: Pictures, *, language: str) -> str:
     InputError
         Another language.
     """
-    briefs = tell_briefs(facts, language)
+    briefs = format_briefs(facts, language)
     html = page_template("brief.html").render(
         policy=POLICY,
         style=Markup(template_text("report.css") + template_text("brief.css")),  # noqa: S704 -- our own files
@@ -184,7 +184,7 @@ def _short_names(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
 
 def _tell(facts: Facts, locale: Locale) -> Brief:
     proposed = "_proposal" if facts.proposal is not None else ""
-    sheets = tell_sheets(facts)
+    sheets = tabulate_sheets(facts)
     locales = Locales((locale,))
     first = (
         _section("question", locale, _asks(facts, locale, proposed)),
@@ -201,7 +201,7 @@ def _tell(facts: Facts, locale: Locale) -> Brief:
         title=locale(f"brief_title{proposed}", study=facts.study),
         when=locale("as_of", date=facts.date),
         share=locales.first.percent(facts.covered, facts.population),
-        bar="" if facts.sure is None else say_bar(facts.sure, locale),
+        bar="" if facts.sure is None else format_bar(facts.sure, locale),
         sheets=(first, second),
         facts=facts,
     )
@@ -217,8 +217,8 @@ def _asks(facts: Facts, locale: Locale, proposed: str) -> Iterator[BriefBlock]:
 
 
 def _answer(facts: Facts, locale: Locale, settings: Sheet) -> Iterator[BriefBlock]:
-    yield BriefBlock(kind="lead", words=shortened(say_headline(facts, locale), _LEAD))
-    more = (say_uncovered(facts, locale), say_served(facts, locale), say_own_walks(facts, locale))
+    yield BriefBlock(kind="lead", words=shortened(format_headline(facts, locale), _LEAD))
+    more = (format_uncovered(facts, locale), format_served(facts, locale), format_own_walks(facts, locale))
     yield from _texts(joined(locale, *more))
     columns = "setting population covered covered_share covered_share_radius uncovered unreached"
     most = settings.frame[settings.frame["setting"] != TOTAL].nlargest(_MOST_ROWS["settings"], "population")
@@ -228,7 +228,7 @@ def _answer(facts: Facts, locale: Locale, settings: Sheet) -> Iterator[BriefBloc
         "brief_speeds",
         population=locale.number(facts.population),
         date=facts.date,
-        speeds=say_speeds(facts, locale),
+        speeds=format_speeds(facts, locale),
     )
     yield from _texts(speeds)
 
@@ -265,8 +265,10 @@ def _say_gaps(facts: Facts, locale: Locale, named: pd.DataFrame, shown: pd.DataF
 
 
 def _proposal(facts: Facts, locale: Locale, sites: Sheet) -> Iterator[BriefBlock]:
-    held = "" if facts.held is None else say_instead(facts.held, locale)
-    told = locale("brief_no_proposal") if facts.proposal is None else say_proposal(facts, locale, say_proof_plainly)
+    held = "" if facts.held is None else format_instead(facts.held, locale)
+    told = (
+        locale("brief_no_proposal") if facts.proposal is None else format_proposal(facts, locale, format_proof_plainly)
+    )
     yield from _texts(told, held, most=_PROPOSAL)
     if len(sites.frame):
         columns = "rank name kind cost gain_people covered_people covered_share"
@@ -274,7 +276,7 @@ def _proposal(facts: Facts, locale: Locale, sites: Sheet) -> Iterator[BriefBlock
         yield from _table(facts, locale, shown, len(sites.frame), "note_proposal")
     if facts.totals["uncovered"] > 0:
         yield BriefBlock(kind="head", words=locale("brief_blackspots"))
-        yield BriefBlock(kind="numbers", points=_fitting(say_blackspots(facts, locale)))
+        yield BriefBlock(kind="numbers", points=_fitting(format_blackspots(facts, locale)))
 
 
 def _basis(facts: Facts, locale: Locale) -> Iterator[BriefBlock]:
@@ -283,13 +285,13 @@ def _basis(facts: Facts, locale: Locale) -> Iterator[BriefBlock]:
     told = [rests, sources, locale("method_people"), _say_sure(facts, locale), _say_findings(facts, locale)]
     yield BriefBlock(kind="points", points=_fitting(told))
     yield BriefBlock(kind="head", words=locale("brief_unknown"))
-    yield BriefBlock(kind="points", points=_fitting(say_limits(locale, _LIMITS)))
+    yield BriefBlock(kind="points", points=_fitting(format_limits(locale, _LIMITS)))
 
 
 def _say_sure(facts: Facts, locale: Locale) -> str:
     """Return how sure the headline is: its bar, or without one what other conditions would make of it."""
     if facts.sure is not None:
-        return say_sureness(facts.sure, facts.totals["covered_share"], locale)
+        return format_sureness(facts.sure, facts.totals["covered_share"], locale)
     if not facts.population > 0:
         return ""
     covered = facts.sensitivity["covered"]
@@ -311,7 +313,7 @@ def _table(facts: Facts, locale: Locale, sheet: Sheet, whole: int, note: str = "
     """Yield a table and its note: the rule, the speed, the date, whose shares they are, and how many rows it lacks."""
     yield BriefBlock(kind="table", table=view_table(sheet, Locales((locale,))))
     more = locale("more_rows", more=whole - len(sheet.frame)) if whole > len(sheet.frame) else ""
-    told = [say_conditions(facts, locale, note), more]
+    told = [format_conditions(facts, locale, note), more]
     yield BriefBlock(kind="note", words=shortened(" ".join(words for words in told if words), _NOTE))
 
 

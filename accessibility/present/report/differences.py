@@ -10,7 +10,7 @@ import pandas as pd
 
 from accessibility.errors import InputError
 from accessibility.present.layers.files import write_csv
-from accessibility.present.manifest import record_run, tell_path
+from accessibility.present.manifest import record_path, record_run
 from accessibility.present.report.sureness import BAR_COLUMNS
 from accessibility.sources.cache import sha256_file
 from accessibility.streets.edits import edit_table
@@ -21,7 +21,7 @@ from accessibility.whatif.comparison import (
     DistrictCells,
     compare_coverages,
     compare_scenarios,
-    tells_service,
+    has_service,
 )
 from accessibility.whatif.scenario import Scenario
 
@@ -76,7 +76,7 @@ def scenario_table(baseline: Coverage, pairs: Pairs, doubts: Doubts | None = Non
         A scenario without a name, or named as another.
     """
     _check_names(pairs)
-    served = COMPARED_SERVICE if tells_service(baseline, *(after for _, after in pairs)) else ()
+    served = COMPARED_SERVICE if has_service(baseline, *(after for _, after in pairs)) else ()
     table = pd.DataFrame(compare_scenarios(baseline, pairs), columns=[*COMPARE_COLUMNS, *served])
     if doubts is None:
         return table
@@ -140,7 +140,7 @@ def difference_table(
                 points = 100.0 * (part["share_after"] - part["share_before"]).to_numpy()
                 part = pd.concat([part, doubts.gains[row].rows(points, cells, people)], axis=1)
             parts.append(part.assign(scenario=scenario.name, group=ALL if group is None else group))
-    served = ("served_before", "served_after") if tells_service(baseline, *(after for _, after in pairs)) else ()
+    served = ("served_before", "served_after") if has_service(baseline, *(after for _, after in pairs)) else ()
     columns = [*DIFFERENCE_COLUMNS, *served, *(() if doubts is None else GAIN_COLUMNS)]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
@@ -173,7 +173,7 @@ def record_comparison(
     rows = scenario_table(baseline, pairs, doubts).to_dict("records")
     told = record_run(run, baseline, sensitivity=sensitivity)
     if scenario_file is not None:
-        told["scenario_file"] = {"path": tell_path(scenario_file, run), "sha256": sha256_file(scenario_file)}
+        told["scenario_file"] = {"path": record_path(scenario_file, run), "sha256": sha256_file(scenario_file)}
     told["scenarios"] = [
         {
             "name": scenario.name,

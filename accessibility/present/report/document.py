@@ -16,7 +16,7 @@ import numpy as np
 from accessibility.errors import InputError
 from accessibility.present.language import Locales
 from accessibility.present.map.overlays import Picture
-from accessibility.present.report.brief import tell_briefs
+from accessibility.present.report.brief import format_briefs
 from accessibility.present.report.illustrations import illustrate_brief
 from accessibility.present.report.mapsketch import (
     SITE_INKS,
@@ -117,7 +117,7 @@ def write_document(facts: Facts, pictures: Pictures, path: str | os.PathLike[str
         The file could not be written; one that was there is untouched.
     """
     require_docx()
-    briefs = tell_briefs(facts, language)
+    briefs = format_briefs(facts, language)
     document = _empty(briefs[0])
     for at, brief in enumerate(briefs):
         if at:

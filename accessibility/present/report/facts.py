@@ -110,7 +110,7 @@ class Facts:
     clusters: Clusters
     # proposal, frontier: where there is one: the proposal, and what each budget buys (`FRONTIER_COLUMNS`)
     proposal: ProposalFacts | None = None
-    frontier: pd.DataFrame = field(default_factory=lambda: tell_frontier(None, 0.0))
+    frontier: pd.DataFrame = field(default_factory=lambda: tabulate_frontier(None, 0.0))
     # ledger, choices: a row an open site; people with 0, 1 and 2+ sites within the rule
     ledger: pd.DataFrame
     choices: Mapping[str, float]
@@ -142,7 +142,7 @@ class Facts:
         return self.totals["covered"]
 
 
-def tell_served(now: Coverage, site_district: pd.Series[Any], after: Coverage | None) -> ServedFacts | None:
+def find_served(now: Coverage, site_district: pd.Series[Any], after: Coverage | None) -> ServedFacts | None:
     """Return who of the covered finds room, today and with a proposal; None where no site has a capacity."""
     if now.service is None:
         return None
@@ -154,7 +154,7 @@ def tell_served(now: Coverage, site_district: pd.Series[Any], after: Coverage | 
     )
 
 
-def tell_own_walks(now: GroupCoverage | None, rows: pd.DataFrame | None) -> OwnWalks | None:
+def find_own_walks(now: GroupCoverage | None, rows: pd.DataFrame | None) -> OwnWalks | None:
     """Return who is covered by walkers of their own; None where all walk alike."""
     if now is None or rows is None:
         return None
@@ -163,7 +163,7 @@ def tell_own_walks(now: GroupCoverage | None, rows: pd.DataFrame | None) -> OwnW
     return OwnWalks(table=rows, covered=now.covered_people, speeds=speeds, served=served)
 
 
-def tell_sensitivity(now: Coverage, cases: Iterable[tuple[str, str, Coverage, bool]]) -> pd.DataFrame:
+def tabulate_sensitivity(now: Coverage, cases: Iterable[tuple[str, str, Coverage, bool]]) -> pd.DataFrame:
     """Return one row per case, and last one in which every distance is read as a straight line.
 
     Parameters
@@ -184,7 +184,7 @@ def tell_sensitivity(now: Coverage, cases: Iterable[tuple[str, str, Coverage, bo
     return pd.DataFrame([*rows, straight], columns=list(SENSITIVITY_COLUMNS))
 
 
-def tell_times(coverage: Coverage) -> pd.DataFrame:
+def tabulate_times(coverage: Coverage) -> pd.DataFrame:
     """Return people by walking time: one row per class with its people of each setting, all, and their share."""
     minutes = coverage.standard.walk_classes
     step = _steps(coverage.walk_s, minutes, _S_PER_MIN * MS_PER_S, MS_PER_S)
@@ -198,7 +198,7 @@ def tell_times(coverage: Coverage) -> pd.DataFrame:
     return table.assign(share=_over(table["people"].to_numpy(), coverage.population))
 
 
-def tell_distances(coverage: Coverage) -> pd.DataFrame:
+def tabulate_distances(coverage: Coverage) -> pd.DataFrame:
     """Return people judged by distance (rural ones) by that: along the network, and in a straight line."""
     rural = np.isin(coverage.demand.setting, coverage.standard.distance_settings)
     people = coverage.demand.population[rural]
@@ -211,7 +211,7 @@ def tell_distances(coverage: Coverage) -> pd.DataFrame:
     return pd.DataFrame({"class": labels, **by, "population": float(people.sum())})
 
 
-def tell_frontier(frontier: pd.DataFrame | None, population: float) -> pd.DataFrame:
+def tabulate_frontier(frontier: pd.DataFrame | None, population: float) -> pd.DataFrame:
     """Return what each budget buys, with shares of the population, the smallest budget first."""
     if frontier is None or frontier.empty:
         return pd.DataFrame(columns=list(FRONTIER_COLUMNS), dtype=float)
@@ -220,7 +220,7 @@ def tell_frontier(frontier: pd.DataFrame | None, population: float) -> pd.DataFr
     return table.assign(population=population, **shares)[list(FRONTIER_COLUMNS)].reset_index(drop=True)
 
 
-def tell_parameters(parameters: Mapping[str, Any]) -> pd.DataFrame:
+def tabulate_parameters(parameters: Mapping[str, Any]) -> pd.DataFrame:
     """Return one row per parameter: its dotted name, and its value as text."""
     rows = list(_leaves("", parameters))
     return pd.DataFrame(rows, columns=["parameter", "value"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from accessibility.present.charts import SERIES, Axes, Series, draw_bars, draw_frontier, draw_parts, series_colours
 from accessibility.present.report.facts import NO_WAY
 from accessibility.present.report.mapsketch import Paper, Pin, draw_people, pin_sign, site_sign
-from accessibility.present.report.sentences import say_conditions
+from accessibility.present.report.sentences import format_conditions
 from accessibility.sites import KINDS
 from accessibility.wording.cards import COVERED, CUT, FAR, GAINED, QUIET, drawing, element
 
@@ -114,7 +114,7 @@ def _map(facts: Facts, pictures: Pictures, locales: Locales, *, small: bool = Fa
     unplaced = float(ground.coverage.demand.population[~ground.places.placed].sum())
 
     def caption(locale: Locale) -> str:
-        first = say_conditions(
+        first = format_conditions(
             facts,
             locale,
             "map_caption",
@@ -157,7 +157,7 @@ def _after(facts: Facts, pictures: Pictures, locales: Locales, *, named: bool = 
 
 
 def _people_caption(facts: Facts, key: str, people: float) -> Callable[[Locale], str]:
-    return lambda locale: say_conditions(
+    return lambda locale: format_conditions(
         facts, locale, key, covered=locale.number(people), share=locale.percent(people, facts.population)
     )
 
@@ -169,7 +169,7 @@ def _times(facts: Facts, locales: Locales) -> Illustration:
 
     def caption(locale: Locale) -> str:
         more = {"minutes": f"{limit:g}"} if marked else {}
-        return say_conditions(facts, locale, "times_caption" if marked else "times_caption_plain", **more)
+        return format_conditions(facts, locale, "times_caption" if marked else "times_caption_plain", **more)
 
     axes = Axes(
         title=locales.short(_wording("section_times")),
@@ -234,7 +234,7 @@ def _frontier(facts: Facts, locales: Locales) -> Illustration:
         across=locales.short(_wording(axis), " · "),
     )
     drawn = draw_frontier(axes, tuple(table["budget"]), series, point)
-    return Illustration(drawing=drawn, caption=locales.each(lambda t: say_conditions(facts, t, "frontier_caption")))
+    return Illustration(drawing=drawn, caption=locales.each(lambda t: format_conditions(facts, t, "frontier_caption")))
 
 
 def _wording(key: str) -> Callable[[Locale], str]:

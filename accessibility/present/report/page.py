@@ -13,34 +13,34 @@ from accessibility.present.language import NOTHING, Locales
 from accessibility.present.pages import page_template, printable, template_text, write_html
 from accessibility.present.report.illustrations import Pictures, illustrate
 from accessibility.present.report.sentences import (
-    say_blackspot_text,
-    say_blackspots,
-    say_capacity,
-    say_conditions,
-    say_districts,
-    say_headline,
-    say_ledger,
-    say_limits,
-    say_method,
-    say_own_walks,
-    say_proposal,
-    say_quality,
-    say_readings,
-    say_served,
-    say_speeds,
-    say_uncovered,
+    format_blackspot_text,
+    format_blackspots,
+    format_capacity,
+    format_conditions,
+    format_districts,
+    format_headline,
+    format_ledger,
+    format_limits,
+    format_method,
+    format_own_walks,
+    format_proposal,
+    format_quality,
+    format_readings,
+    format_served,
+    format_speeds,
+    format_uncovered,
 )
-from accessibility.present.report.sheets import Sheet, merge_by_code, tell_sheets
+from accessibility.present.report.sheets import Sheet, merge_by_code, tabulate_sheets
 from accessibility.present.report.sureness import (
-    say_bar,
-    say_certain_people,
-    say_held,
-    say_holds,
-    say_improvement,
-    say_instead,
-    say_leaves,
-    say_must_have,
-    say_sureness,
+    format_bar,
+    format_certain_people,
+    format_held,
+    format_holds,
+    format_improvement,
+    format_instead,
+    format_leaves,
+    format_must_have,
+    format_sureness,
 )
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def render_page(facts: Facts, pictures: Pictures, *, language: str) -> str:
         Another language.
     """
     locales = Locales.of(language)
-    sheets = tell_sheets(facts)
+    sheets = tabulate_sheets(facts)
     html = page_template("report.html").render(
         policy=POLICY,
         style=Markup(template_text("report.css")),  # noqa: S704 -- our own file
@@ -196,33 +196,35 @@ def write_page(facts: Facts, pictures: Pictures, path: str | os.PathLike[str], *
 def _texts(facts: Facts, locales: Locales) -> dict[str, Lines]:
     """Return the paragraphs by name, in each language."""
     said: dict[str, Callable[[Locale], str]] = {
-        "headline": lambda t: say_headline(facts, t),
-        "uncovered": lambda t: say_uncovered(facts, t),
-        "served": lambda t: say_served(facts, t),
-        "capacity": lambda t: say_capacity(facts, t),
-        "own_walks": lambda t: say_own_walks(facts, t),
-        "readings": lambda t: say_readings(facts, t),
-        "speeds": lambda t: say_speeds(facts, t),
-        "proposal": lambda t: say_proposal(facts, t),
-        "blackspots": lambda t: say_blackspot_text(facts, t),
-        "ledger": lambda t: say_ledger(facts, t),
-        "conditions": lambda t: say_conditions(facts, t),
-        "sensitivity": lambda t: say_conditions(facts, t, "note_sensitivity"),
-        "groups": lambda t: say_conditions(
+        "headline": lambda t: format_headline(facts, t),
+        "uncovered": lambda t: format_uncovered(facts, t),
+        "served": lambda t: format_served(facts, t),
+        "capacity": lambda t: format_capacity(facts, t),
+        "own_walks": lambda t: format_own_walks(facts, t),
+        "readings": lambda t: format_readings(facts, t),
+        "speeds": lambda t: format_speeds(facts, t),
+        "proposal": lambda t: format_proposal(facts, t),
+        "blackspots": lambda t: format_blackspot_text(facts, t),
+        "ledger": lambda t: format_ledger(facts, t),
+        "conditions": lambda t: format_conditions(facts, t),
+        "sensitivity": lambda t: format_conditions(facts, t, "note_sensitivity"),
+        "groups": lambda t: format_conditions(
             facts, t, "no_groups" if facts.groups.empty else "note_groups", slow=t.speed(facts.slow_m_s)
         ),
-        "note_proposal": lambda t: say_conditions(facts, t, "note_proposal"),
-        "note_ledger": lambda t: say_conditions(facts, t, "note_ledger"),
-        "note_frontier": lambda t: say_conditions(facts, t, "frontier_note"),
+        "note_proposal": lambda t: format_conditions(facts, t, "note_proposal"),
+        "note_ledger": lambda t: format_conditions(facts, t, "note_ledger"),
+        "note_frontier": lambda t: format_conditions(facts, t, "frontier_note"),
         "as_of": lambda t: t("as_of", date=facts.date),
         "made_by": lambda t: t("made_by", version=facts.version),
-        "bar": lambda t: "" if facts.sure is None else say_bar(facts.sure, t),
-        "sureness": lambda t: "" if facts.sure is None else say_sureness(facts.sure, facts.totals["covered_share"], t),
-        "certain": lambda t: "" if facts.sure is None else say_certain_people(facts.sure, t),
-        "improve": lambda t: "" if facts.sure is None else say_improvement(facts.sure, t),
-        "held": lambda t: "" if facts.held is None else say_held(facts.held, t),
-        "instead": lambda t: "" if facts.held is None else say_instead(facts.held, t),
-        "must_have": lambda t: "" if facts.held is None else say_must_have(facts.held, t),
+        "bar": lambda t: "" if facts.sure is None else format_bar(facts.sure, t),
+        "sureness": lambda t: (
+            "" if facts.sure is None else format_sureness(facts.sure, facts.totals["covered_share"], t)
+        ),
+        "certain": lambda t: "" if facts.sure is None else format_certain_people(facts.sure, t),
+        "improve": lambda t: "" if facts.sure is None else format_improvement(facts.sure, t),
+        "held": lambda t: "" if facts.held is None else format_held(facts.held, t),
+        "instead": lambda t: "" if facts.held is None else format_instead(facts.held, t),
+        "must_have": lambda t: "" if facts.held is None else format_must_have(facts.held, t),
         "note_held": lambda t: "" if facts.held is None else _note_held(facts, t),
         "sources": lambda t: t("data_from", sources="; ".join(facts.sources)) if facts.sources else "",
     }
@@ -234,19 +236,19 @@ def _note_held(facts: Facts, locale: Locale) -> str:
     if held is None:
         return ""
     given = {"tenth": held.tenth, "draws": held.draws, "proven": held.proven}
-    return say_conditions(facts, locale, "note_held", **{name: locale.number(n) for name, n in given.items()})
+    return format_conditions(facts, locale, "note_held", **{name: locale.number(n) for name, n in given.items()})
 
 
 def _lists(facts: Facts, locales: Locales) -> dict[str, list[tuple[str, list[str]]]]:
     """Return the lists by name: of each language its points."""
     said: dict[str, Callable[[Locale], list[str]]] = {
-        "districts": lambda t: say_districts(facts, t),
-        "blackspots": lambda t: say_blackspots(facts, t),
-        "quality": lambda t: say_quality(facts, t),
-        "method": lambda t: say_method(facts, t),
-        "limits": say_limits,
-        "holds": say_holds,
-        "leaves": say_leaves,
+        "districts": lambda t: format_districts(facts, t),
+        "blackspots": lambda t: format_blackspots(facts, t),
+        "quality": lambda t: format_quality(facts, t),
+        "method": lambda t: format_method(facts, t),
+        "limits": format_limits,
+        "holds": format_holds,
+        "leaves": format_leaves,
     }
     return {name: [(t.html_language, say(t)) for t in locales.in_order] for name, say in said.items()}
 

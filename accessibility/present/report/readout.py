@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from accessibility.present.labels import tell_site
+from accessibility.present.labels import format_site
 from accessibility.present.map.legends import headline_lines, served_said
 from accessibility.present.map.outlines import count, safe_html
 from accessibility.present.map.symbols import INKS, site_svg
 from accessibility.present.pages import data_address, page_template, printable, template_text, write_html
 from accessibility.present.report.page import POLICY
 from accessibility.streets.edits import edit_text
-from accessibility.whatif.comparison import ALL, TOTAL, tells_service
+from accessibility.whatif.comparison import ALL, TOTAL, has_service
 from accessibility.wording import cost_text
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def headline_html(before: Coverage, after: Coverage, table: pd.DataFrame, words:
     told = words("covered_of", people=f"<b>{count(after.population)}</b>", **parts)
     share, today = (words.percent_cell(c.covered_people, c.population) for c in (after, before))
     lines = [words("today_of", percent=today, covered=count(before.covered_people)), *walks]
-    if tells_service(before, after):
+    if has_service(before, after):
         lines.insert(1, words("compared_served", **served_said(before, after)))
     return f'<div><span class="share">{share}</span> {told}</div>' + "".join(f"<div>{line}</div>" for line in lines)
 
@@ -104,7 +104,7 @@ def scenario_lines(scenario: Scenario, sites: Sites, labels: Mapping[str, SiteLa
     settings = scenario.settings
 
     def named(site: Hashable) -> str:
-        told = tell_site(sites.name[sites.rows([site])[0]], site, labels, words.languages)
+        told = format_site(sites.name[sites.rows([site])[0]], site, labels, words.languages)
         return str(site) if told == str(site) else f"{site} {told}"
 
     lines = [words("line_closes", site=named(site)) for site in scenario.closed]
@@ -135,7 +135,7 @@ def sites_html(words: MapWords) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToldScenario:
+class ShownScenario:
     """A scenario as a report shows it."""
 
     name: str  # of the scenario
@@ -146,7 +146,11 @@ class ToldScenario:
 
 
 def write_scenario_report(
-    told: Sequence[ToldScenario], caption: MapCaption, today: Coverage, words: MapWords, path: str | os.PathLike[str]
+    told: Sequence[ShownScenario],
+    caption: MapCaption,
+    today: Coverage,
+    words: MapWords,
+    path: str | os.PathLike[str],
 ) -> None:
     """Write what scenarios change as one page that prints; the same scenarios give the same bytes.
 
@@ -172,7 +176,7 @@ def write_scenario_report(
     write_html(printable(html), path)
 
 
-def still_html(told: ToldScenario, words: MapWords, name: str) -> str:
+def still_html(told: ShownScenario, words: MapWords, name: str) -> str:
     """Return the widget as a picture with its figures, for a page that is read where no kernel runs.
 
     Parameters

@@ -9,7 +9,7 @@ import pandas as pd
 from accessibility.measures.snap_audit import FAR_M
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.present.labels import SiteLabel, call_site
-from accessibility.siting.plan import say_objective
+from accessibility.siting.plan import format_objective
 from accessibility.wording import cost_text, message_text
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _WORST = 3
 _M_PER_KM = 1_000
 
 
-def say_headline(facts: Facts, locale: Locale) -> str:
+def format_headline(facts: Facts, locale: Locale) -> str:
     """Return the share covered in one sentence, with both its parts, the rules and the speed."""
     if not facts.population > 0:
         return locale("headline_nobody")
@@ -43,7 +43,7 @@ def _rules(facts: Facts, locale: Locale) -> str:
     return locale.rules(facts.standard) + own
 
 
-def say_conditions(facts: Facts, locale: Locale, key: str = "note_rule", **more: object) -> str:
+def format_conditions(facts: Facts, locale: Locale, key: str = "note_rule", **more: object) -> str:
     """Return a sentence that gives the rules, the speed, the date and the number of people."""
     return locale(
         key,
@@ -55,12 +55,12 @@ def say_conditions(facts: Facts, locale: Locale, key: str = "note_rule", **more:
     )
 
 
-def say_served(facts: Facts, locale: Locale) -> str:
+def format_served(facts: Facts, locale: Locale) -> str:
     """Return how many are covered and served, of whom, and at how many sites some find no room."""
-    return "" if facts.service is None else say_service(facts.service, facts.population, locale)
+    return "" if facts.service is None else format_service(facts.service, facts.population, locale)
 
 
-def say_service(service: ServedFacts, population: float, locale: Locale) -> str:
+def format_service(service: ServedFacts, population: float, locale: Locale) -> str:
     """Return the same of some service and all people."""
     table = service.table
     return locale(
@@ -74,7 +74,7 @@ def say_service(service: ServedFacts, population: float, locale: Locale) -> str:
     )
 
 
-def say_capacity(facts: Facts, locale: Locale) -> str:
+def format_capacity(facts: Facts, locale: Locale) -> str:
     """Return by what rule people find room, and how many sites have no limit."""
     if facts.service is None:
         return ""
@@ -82,7 +82,7 @@ def say_capacity(facts: Facts, locale: Locale) -> str:
     return joined(locale, locale("served_rule"), *([locale("served_endless", sites=endless)] if endless else []))
 
 
-def say_room_then(facts: Facts, locale: Locale) -> str:
+def format_room_then(facts: Facts, locale: Locale) -> str:
     """Return that a proposal does not count room, and who would be covered and served with it."""
     if facts.service is None or facts.proposal is None or not facts.proposal.plan.selected:
         return ""
@@ -94,7 +94,7 @@ def say_room_then(facts: Facts, locale: Locale) -> str:
     )
 
 
-def say_own_walks(facts: Facts, locale: Locale) -> str:
+def format_own_walks(facts: Facts, locale: Locale) -> str:
     """Return how many are covered where each group walks by its own walker, in all and of each such group."""
     own = facts.own
     if own is None:
@@ -123,7 +123,7 @@ def say_own_walks(facts: Facts, locale: Locale) -> str:
     return joined(locale, first, *room, *parts)
 
 
-def say_uncovered(facts: Facts, locale: Locale) -> str:
+def format_uncovered(facts: Facts, locale: Locale) -> str:
     """Return how many people are not covered, and how many only from outside."""
     totals = facts.totals
     first = locale(
@@ -134,7 +134,7 @@ def say_uncovered(facts: Facts, locale: Locale) -> str:
     return joined(locale, first, locale("outside", people=locale.number(facts.outside_people)))
 
 
-def say_readings(facts: Facts, locale: Locale) -> str:
+def format_readings(facts: Facts, locale: Locale) -> str:
     """Return the (rural) share by both readings of the distance; nothing where no such distance is walked."""
     rows = {row["setting"]: row for row in facts.settings.to_dict("records")}
     told = (
@@ -160,7 +160,7 @@ def _both_readings(standard: Standard, setting: str, row: dict[Any, Any], locale
     )
 
 
-def say_speeds(facts: Facts, locale: Locale) -> str:
+def format_speeds(facts: Facts, locale: Locale) -> str:
     """Return the share at each speed."""
     rows = facts.sensitivity[facts.sensitivity["what"] == "speed"]
     said = [
@@ -182,7 +182,7 @@ def worst_districts(facts: Facts) -> pd.DataFrame:
     return table.sort_values(["uncovered", "district"], ascending=[False, True], kind="stable")
 
 
-def say_districts(facts: Facts, locale: Locale) -> list[str]:
+def format_districts(facts: Facts, locale: Locale) -> list[str]:
     """Return a line for each of the worst districts."""
     rows = worst_districts(facts).head(_WORST).to_dict("records")
     return [
@@ -197,7 +197,7 @@ def say_districts(facts: Facts, locale: Locale) -> list[str]:
     ] or [locale("no_districts")]
 
 
-def say_blackspots(facts: Facts, locale: Locale) -> list[str]:
+def format_blackspots(facts: Facts, locale: Locale) -> list[str]:
     """Return a line for each of the three greatest blackspots."""
     rows = facts.clusters.table.head(_WORST).to_dict("records")
     least = locale.number(facts.clusters.min_people)
@@ -208,7 +208,7 @@ def _blackspot_line(row: dict[Any, Any], locale: Locale, labels: Mapping[str, Si
     said = {
         "place": row["district"] if pd.notna(row["district"]) else str(row["id"]),
         "people": locale.number(row["people"]),
-        "action": say_action(row, locale, labels),
+        "action": format_action(row, locale, labels),
     }
     if pd.isna(row["outlet_min"]) or pd.isna(row["outlet_km"]):
         return locale("blackspot_line_no_way", **said)
@@ -216,7 +216,7 @@ def _blackspot_line(row: dict[Any, Any], locale: Locale, labels: Mapping[str, Si
     return locale("blackspot_line", **said, minutes=minutes, km=km)
 
 
-def say_action(row: dict[Any, Any], locale: Locale, labels: Mapping[str, SiteLabel]) -> str:
+def format_action(row: dict[Any, Any], locale: Locale, labels: Mapping[str, SiteLabel]) -> str:
     """Return what could be done about a blackspot, with the site where one is meant."""
     action = str(row["action"])
     role = {"agree-with-bank": "bank", "open-candidate": "candidate"}.get(action)
@@ -228,7 +228,7 @@ def say_action(row: dict[Any, Any], locale: Locale, labels: Mapping[str, SiteLab
     return locale(f"do_{action}", site=site, people=people, whole=whole)
 
 
-def say_blackspot_text(facts: Facts, locale: Locale) -> str:
+def format_blackspot_text(facts: Facts, locale: Locale) -> str:
     """Return what a blackspot is, and where the other uncovered people live."""
     spots = facts.clusters
     return locale(
@@ -244,8 +244,8 @@ def say_blackspot_text(facts: Facts, locale: Locale) -> str:
     )
 
 
-def say_proposal(facts: Facts, locale: Locale, prove: Callable[[ProposalFacts, Locale], str] | None = None) -> str:
-    """Return the proposal in a sentence or two, with its proof: as `say_proof` says it, or as another does."""
+def format_proposal(facts: Facts, locale: Locale, prove: Callable[[ProposalFacts, Locale], str] | None = None) -> str:
+    """Return the proposal in a sentence or two, with its proof: as `format_proof` says it, or as another does."""
     proposal = facts.proposal
     if proposal is None:
         return locale("proposal_missing")
@@ -270,17 +270,17 @@ def say_proposal(facts: Facts, locale: Locale, prove: Callable[[ProposalFacts, L
     closing = (
         [locale("proposal_closes", sites=locale.listed([str(site) for site in plan.closed]))] if plan.closed else []
     )
-    return joined(locale, first, *closing, (prove or say_proof)(proposal, locale), say_room_then(facts, locale))
+    return joined(locale, first, *closing, (prove or format_proof)(proposal, locale), format_room_then(facts, locale))
 
 
-def say_proof(proposal: ProposalFacts, locale: Locale) -> str:
+def format_proof(proposal: ProposalFacts, locale: Locale) -> str:
     """Return how far a plan is from the best possible, and how the bound was obtained."""
     plan = proposal.plan
     proof = locale("proof_optimal" if plan.status == "optimal" else "proof_feasible", **_proof(plan, locale))
     return joined(locale, proof, locale(f"vouch_{plan.bound_by}"))
 
 
-def say_proof_plainly(proposal: ProposalFacts, locale: Locale) -> str:
+def format_proof_plainly(proposal: ProposalFacts, locale: Locale) -> str:
     """Return the same in one sentence for those who decide."""
     plan = proposal.plan
     key = "plain_optimal" if plan.status == "optimal" else "plain_feasible"
@@ -293,8 +293,8 @@ def _proof(plan: SitingPlan, locale: Locale) -> dict[str, str]:
         limit = locale("within_budget", budget=cost_text(plan.budget, "", locale.language))
     elif plan.sites_limit is not None:
         limit = locale("within_sites", sites=plan.sites_limit)
-    bound, unit = say_objective(plan.model, plan.bound)
-    reached, _ = say_objective(plan.model, plan.objective)
+    bound, unit = format_objective(plan.model, plan.bound)
+    reached, _ = format_objective(plan.model, plan.objective)
     return {"limit": limit, "bound": bound, "what": locale(unit), "reached": reached, "gap": locale.gap(plan.gap)}
 
 
@@ -306,7 +306,7 @@ def _sites(proposal: ProposalFacts, locale: Locale) -> str:
     return locale("sites_one", which=which) if len(kinds) == 1 else locale("sites_many", count=len(kinds), which=which)
 
 
-def say_ledger(facts: Facts, locale: Locale) -> str:
+def format_ledger(facts: Facts, locale: Locale) -> str:
     """Return people by how many outlets they have, and how many outlets could close."""
     if facts.ledger.empty:
         return locale("ledger_none")
@@ -322,7 +322,7 @@ def say_ledger(facts: Facts, locale: Locale) -> str:
     )
 
 
-def say_quality(facts: Facts, locale: Locale) -> list[str]:
+def format_quality(facts: Facts, locale: Locale) -> list[str]:
     """Return what the findings are worth, what a coarser snap would change, and how dense the streets are."""
     looks = int(facts.quality["look"].sum())
     said = [
@@ -353,7 +353,7 @@ def say_quality(facts: Facts, locale: Locale) -> list[str]:
     return said
 
 
-def say_method(facts: Facts, locale: Locale) -> list[str]:
+def format_method(facts: Facts, locale: Locale) -> list[str]:
     """Return how the figures were computed, in plain words."""
     walker = facts.walker
     rules = [rule for _, rule in facts.standard.rules]
@@ -370,7 +370,7 @@ def say_method(facts: Facts, locale: Locale) -> list[str]:
     ]
 
 
-def say_limits(
+def format_limits(
     locale: Locale, keys: Iterable[str] = ("hours", "foot", "people", "streets", "sites", "map")
 ) -> list[str]:
     """Return what the figures do not say."""

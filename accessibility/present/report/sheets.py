@@ -81,7 +81,7 @@ class Sheet:
         return replace(self, frame=kept, columns=tuple(of[name] for name in names))
 
 
-def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[str, Sheet]:
+def tabulate_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[str, Sheet]:
     """Return every table of the facts by name, in the order of the workbook; a data dictionary last, where given."""
     served, bars = (() if facts.service is None else _SERVED), (() if facts.sure is None else _BARS)
     own = () if facts.own is None else _OWN

@@ -98,7 +98,7 @@ class HeldFacts:
         }
 
 
-def tell_sureness(sure: Uncertainty, district: pd.Series[Any]) -> SureFacts:
+def find_sureness(sure: Uncertainty, district: pd.Series[Any]) -> SureFacts:
     """Return what the report says about how sure its headline is."""
     better = sure.improvements()
     named = [", ".join(map(str, ids)) for ids in better["ids"]]
@@ -138,13 +138,13 @@ def with_certainty(places: gpd.GeoDataFrame, sure: Uncertainty | None) -> gpd.Ge
     return found
 
 
-def say_bar(sure: SureFacts, locale: Locale) -> str:
+def format_bar(sure: SureFacts, locale: Locale) -> str:
     """Return the ends of the bar."""
     low, high = (locale.percent(end, 1.0) for end in (sure.interval.low, sure.interval.high))
     return locale("bar", low=low, high=high)
 
 
-def say_sureness(sure: SureFacts, share: float, locale: Locale) -> str:
+def format_sureness(sure: SureFacts, share: float, locale: Locale) -> str:
     """Return the bar in a sentence, with its Monte-Carlo error and how far its middle lies from the headline."""
     low, high = (locale.percent(end, 1.0) for end in (sure.interval.low, sure.interval.high))
     return locale(
@@ -160,7 +160,7 @@ def say_sureness(sure: SureFacts, share: float, locale: Locale) -> str:
     )
 
 
-def say_certain_people(sure: SureFacts, locale: Locale) -> str:
+def format_certain_people(sure: SureFacts, locale: Locale) -> str:
     """Return how many people are surely in, surely out and unsure."""
     return locale(
         "bar_people",
@@ -170,7 +170,7 @@ def say_certain_people(sure: SureFacts, locale: Locale) -> str:
     )
 
 
-def say_improvement(sure: SureFacts, locale: Locale) -> str:
+def format_improvement(sure: SureFacts, locale: Locale) -> str:
     """Return which single improvement of the data narrows the bar most, and what it is worth."""
     best = sure.improvements.head(1).to_dict("records")
     if not best or not best[0]["points"] < -_LEAST_POINTS:
@@ -187,29 +187,29 @@ def say_improvement(sure: SureFacts, locale: Locale) -> str:
     return ("" if locale.language == "zh" else " ").join((first, survey))
 
 
-def tell_bars(sure: SureFacts, share: float) -> dict[str, tuple[str, ...]]:
+def format_bars(sure: SureFacts, share: float) -> dict[str, tuple[str, ...]]:
     """Return how sure the headline is, and what would narrow the bar, in sentences by language."""
     return {
         locale.language: (
-            say_sureness(sure, share, locale),
-            say_certain_people(sure, locale),
-            say_improvement(sure, locale),
+            format_sureness(sure, share, locale),
+            format_certain_people(sure, locale),
+            format_improvement(sure, locale),
         )
         for locale in (Locale("en"), Locale("zh"))
     }
 
 
-def say_holds(locale: Locale) -> list[str]:
+def format_holds(locale: Locale) -> list[str]:
     """Return what the bar holds, in plain words."""
     return [locale(key) for key in _HOLDS]
 
 
-def say_leaves(locale: Locale) -> list[str]:
+def format_leaves(locale: Locale) -> list[str]:
     """Return what the bar does not hold."""
     return [locale(key) for key in _LEAVES]
 
 
-def say_held(held: HeldFacts, locale: Locale) -> str:
+def format_held(held: HeldFacts, locale: Locale) -> str:
     """Return which plan is best over the draws, and what is proven of it."""
     return locale(
         "held_text",
@@ -225,12 +225,12 @@ def say_held(held: HeldFacts, locale: Locale) -> str:
     )
 
 
-def say_must_have(held: HeldFacts, locale: Locale) -> str:
+def format_must_have(held: HeldFacts, locale: Locale) -> str:
     """Return the sites that nearly every draw wants."""
     return locale("held_must", sites=locale.listed(held.must_have) or locale("held_nothing"))
 
 
-def say_instead(held: HeldFacts, locale: Locale) -> str:
+def format_instead(held: HeldFacts, locale: Locale) -> str:
     """Return what the robust plan is worth beside the proposal, and whether that is noise."""
     named = {row["plan"]: row for row in held.gains.to_dict("records")}
     both = held.sites[["by_inputs", "robust"]].to_numpy()

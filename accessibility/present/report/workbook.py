@@ -15,14 +15,14 @@ from accessibility.measures.tables import TOTAL
 from accessibility.present.language import Locales
 from accessibility.present.report.page import heading
 from accessibility.present.report.sentences import (
-    say_capacity,
-    say_conditions,
-    say_headline,
-    say_own_walks,
-    say_proposal,
-    say_served,
+    format_capacity,
+    format_conditions,
+    format_headline,
+    format_own_walks,
+    format_proposal,
+    format_served,
 )
-from accessibility.present.report.sheets import Sheet, summary_rows, tell_sheets
+from accessibility.present.report.sheets import Sheet, summary_rows, tabulate_sheets
 from accessibility.sources.files import no_room, passing_folder, write_aside
 from accessibility.wording import percent_text
 
@@ -93,7 +93,7 @@ def write_workbook(
         _describe(book, facts, locales)
         styles = _styles(book)
         _write_summary(_sheet(book, "summary", locales), facts, locales, styles)
-        for sheet in tell_sheets(facts, _in_languages(dictionary, locales)).values():
+        for sheet in tabulate_sheets(facts, _in_languages(dictionary, locales)).values():
             _write_table(_sheet(book, sheet.name, locales), sheet, locales, styles)
         try:
             book.close()
@@ -165,12 +165,12 @@ def _write_summary(sheet: Worksheet, facts: Facts, locales: Locales, styles: dic
             _number(sheet, (row, 1), _rounded(kind, value), styles[_look(kind, value)])
         row += 1
     said = (
-        ("item_headline", say_headline),
-        ("item_capacity", say_served),
-        ("item_own_walks", say_own_walks),
-        ("col_rule", say_conditions),
-        ("item_capacity_rule", say_capacity),
-        ("item_proposal", say_proposal),
+        ("item_headline", format_headline),
+        ("item_capacity", format_served),
+        ("item_own_walks", format_own_walks),
+        ("col_rule", format_conditions),
+        ("item_capacity_rule", format_capacity),
+        ("item_proposal", format_proposal),
     )
     for key, say in said:
         for locale in locales.in_order:

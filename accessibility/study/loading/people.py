@@ -30,7 +30,7 @@ from accessibility.study.loading.cells import Around, LeftOut, People, load_arou
 from accessibility.study.loading.context import Loading, assumed_datum, is_osm, is_raster, people_source, study_bounds
 from accessibility.study.loading.settlements import are_codes, settle_people
 from accessibility.study.saving import read_grids, read_shapes
-from accessibility.study.schema import SettlementSource, tells_totals
+from accessibility.study.schema import SettlementSource, has_totals
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -325,7 +325,7 @@ def column_of_totals(load: Loading) -> str | None:
         return None
     if table.totals is not None and table.totals != area.population:
         return table.totals
-    known = tells_totals(load.settings)
+    known = has_totals(load.settings)
     asked = table.reconcile or table.totals is not None
     if table.saved and asked:  # they were held against them before they were saved
         return None
