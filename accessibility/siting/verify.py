@@ -92,10 +92,9 @@ def verify_plan(problem: Problem, plan: SitingPlan) -> None:
     if unserved:
         _refuse(f"the plan is called {plan.status}; its sites leave {unserved} demand points unserved, expected none")
     _check_figures(problem, plan, terms, counts)
-    for name, people in short.items():
-        _refuse(
-            f"the plan is called {plan.status}; it is short by {format_people(problem, people)} people in {name}, not by 0"
-        )
+    for name, lacking in short.items():
+        people = format_people(problem, lacking)
+        _refuse(f"the plan is called {plan.status}; it is short by {people} people in {name}, not by 0")
     if plan.short_people:
         _refuse(f"the plan is called {plan.status} and says which people it lacks: {_listed(plan.short_people)}")
     _check_bound(problem, plan)

@@ -14,9 +14,10 @@ from sitingworlds import conditions, covers, people_at, plans, problems, reached
 
 from accessibility.errors import InputError, UnprovenError
 from accessibility.siting import enumeration
+from accessibility.siting.certificate import proven_bound
 from accessibility.siting.models.mclp import solve_mclp
 from accessibility.siting.models.relocation import solve_relocation
-from accessibility.siting.plan import Conditions
+from accessibility.siting.plan import Conditions, Prices
 from accessibility.siting.problem import Problem
 from accessibility.siting.verify import verify_plan
 
@@ -43,6 +44,15 @@ def changes(
             if shortage(after, rows, asked) <= 1e-9:
                 cost = float(problem.site_cost[list(rows)].sum())
                 yield people_at(after, reached(after, rows)), len(gone), cost, gone, rows
+
+
+def test_a_certificate_gives_back_the_cost_of_what_closes() -> None:
+    problem = Problem.from_costs([[1, 9], [9, 1]], [10, 100], 5, site_cost=[5, 5], open=[True, False])
+    plan = solve_relocation(problem, close=1, budget=0.0)
+    assert (plan.closed, plan.selected, plan.objective) == ((0,), (1,), 100.0)
+    for closure in (0.0, 60.0, 90.0):
+        told = replace(plan, multipliers=np.ones(2), prices=Prices(cost=20.0, closure=closure))
+        assert proven_bound(problem, told) == 100.0
 
 
 @given(problems(most_sites=6), st.integers(0, 2), LIMITS, st.data())

@@ -421,7 +421,7 @@ def test_offices_without_a_counter_are_told(tmp_path: Path, name: str) -> None:
     _, findings = read_sites(csv(tmp_path, "id,name,lon,lat", *rows), OUTLETS)
     (told,) = (f.message for f in findings if f.code == "machine")
     assert told.startswith(
-        f"1 sites count that seem to be machines, to drive about or to have no counter: row 2 {name!r}"
+        f"1 sites count that seem to be machines, to drive about or to be without staff: row 2 {name!r}"
     )
 
 

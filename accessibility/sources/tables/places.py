@@ -289,7 +289,7 @@ class _Cells:
         shown = ", ".join(f"row {row} {text.strip()!r}" for row, text in said[machine].head(SHOWN).items())
         count = int(machine.sum())
         message = (
-            f"{count} sites count that seem to be machines, to drive about or to have no counter: {shown}: do they "
+            f"{count} sites count that seem to be machines, to drive about or to be without staff: {shown}: do they "
             "serve people?"
         )
         self.note("machine", message, count)
