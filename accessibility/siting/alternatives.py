@@ -344,7 +344,8 @@ def _no_plans(best: SitingPlan, within: float, clock: Clock) -> Portfolio:
 def _told(search: _Search, best: SitingPlan, plans: int, clock: Clock) -> Portfolio:
     """Return what the search found, the best plan first."""
     plans_found = (_as_plan(search.problem, best, parts) for parts in search.found.values())
-    found = sorted(plans_found, key=lambda plan: -plan.objective)
+    # In whole units: of plans that are as good, the order of rows decides nothing.
+    found = sorted(plans_found, key=lambda plan: -search.problem.people_units.most(plan.objective))
     best = found[0] if found[0].objective > best.objective * (1 + CLOSE) else best
     least = (1.0 - search.within) * best.objective
     good = [plan for plan in found if plan.objective >= least * (1.0 - SLACK)]

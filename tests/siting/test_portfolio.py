@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from provingworlds import draw_question, turn_rows
 from sitingworlds import conditions, covers, people_at, plans, problems, reached, scattered, shortage, toy
 
 from accessibility.errors import InputError
@@ -247,3 +248,13 @@ def test_a_plan_is_called_as_near_as_it_is_whatever_people_are_counted_in(factor
         verify_plan(problem, plan)
     halves = portfolio(Problem.from_costs([[1, 9], [9, 1]], np.array([2.0, 1.0]) * factor, 5), sites=1, within=0.5)
     assert halves.proven_within == pytest.approx(0.5)
+
+
+def test_the_order_of_rows_changes_no_portfolio() -> None:
+    """Plans as good as each other, whose sums of people differ in the last bit by the order of demand points."""
+    drawn = draw_question(104)
+    turned = turn_rows(drawn.problem, np.random.default_rng(104))
+    asked: dict[str, Any] = {"sites": 3, "within": 0.05, "conditions": drawn.conditions}
+    one, other = (portfolio(problem, **asked) for problem in (drawn.problem, turned))
+    assert [plan.selected for plan in one.plans] == [plan.selected for plan in other.plans]
+    assert one.table()["id"].tolist() == other.table()["id"].tolist()
