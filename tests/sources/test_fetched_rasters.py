@@ -103,6 +103,19 @@ def test_what_breaks_off_goes_on_where_it_was(archive: FakeArchive, tmp_path: Pa
     assert len(archive.asked) == 1  # whether the file is still the same; the rest is there
 
 
+@pytest.mark.parametrize("cuts", [[None], [None, 0, None]])
+def test_what_follows_an_answer_to_its_last_byte_is_asked_for(
+    archive: FakeArchive, tmp_path: Path, cuts: list[int | None]
+) -> None:
+    content, ahead = bytes(range(256)) * (2 * remote._AHEAD * remote.BLOCK // 256), remote._AHEAD * remote.BLOCK
+    publish(archive, [f"{archive.url}/file"], [content])
+    archive.cuts = cuts
+    found = open_remote(f"{archive.url}/file", Keeper(folder=tmp_path))
+    assert found is not None
+    assert found.read(ahead) == content[:ahead]
+    assert found.read(9) == content[ahead : ahead + 9]
+
+
 def test_what_came_before_an_end_is_kept_for_the_next_run(archive: FakeArchive, tmp_path: Path) -> None:
     content = country()
     publish(archive, [worldpop_url("CHN", 2025, archive.url)], [content])

@@ -158,7 +158,8 @@ class RemoteFile(io.RawIOBase):
     def _blocks(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
         """Yield blocks as they come, at most until `last` was there; those of a whole answer begin where it stands."""
         start = first * BLOCK
-        if self._stream.at != start and not (self._stream.whole and self._stream.at < start):
+        ended = self._stream.at >= self._stream.end
+        if ended or (self._stream.at != start and not (self._stream.whole and self._stream.at < start)):
             self._stream.answer.close()
             self._stream = _ask(self.url, start, last, self._keeper.until)
         stream = self._stream
