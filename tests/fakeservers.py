@@ -92,6 +92,7 @@ class FakeServer(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.shape: dict[str, Any] = square(0.02)
         self.known = True
+        self.others: list[str] = []  # places of the same name
         self.remark = ""
         self.places = PLACES
         self.countries = [country("CHN", "2")]
@@ -111,7 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
         asked = parse_qs(urlparse(self.path).query)["q"][0]
         self.server.asked.append(asked)
         found = {"importance": 0.5, "display_name": NAME, "lat": "30.5", "lon": "108.2", "geojson": self.server.shape}
-        self._say(200, [found | {"boundingbox": ["30.4", "30.6", "108.1", "108.3"]}] if self.server.known else [])
+        found["boundingbox"] = ["30.4", "30.6", "108.1", "108.3"]
+        others = [found | {"display_name": name} for name in self.server.others]
+        self._say(200, [found, *others] if self.server.known else [])
 
     def do_POST(self) -> None:
         text = self.rfile.read(int(self.headers["Content-Length"])).decode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 import os
 from contextlib import suppress
@@ -14,20 +16,28 @@ from accessibility.settlement import REACH_M
 from accessibility.sources.cache import sha256_file
 from accessibility.sources.files import write_folder
 from accessibility.study.loading.context import MARGIN_M, default_cache, study_bounds
-from accessibility.wording import day_text
+from accessibility.wording import Wording, day_text, message_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from accessibility.cli.options import FetchOptions, Progress
     from accessibility.sources.fetched.overpass import Fetched
     from accessibility.sources.fetched.rasters import CutOut
     from accessibility.sources.fetched.remote import Keeper
+    from accessibility.wording import Language
 
-_TEMPLATE = Path(__file__).parents[1] / "present" / "templates" / "fetched.toml"
+_TEMPLATES = Path(__file__).parents[1] / "present" / "templates"
+_TEMPLATE_OF: Mapping[Language, str] = {"en": "fetched.toml", "zh": "fetched.zh.toml"}
 _OF_OSM = ("streets.osm.gz", "boundary.gpkg", "banks.gpkg", "outlets.gpkg")
 _PEOPLE, _HEIGHTS = "population.tif", "elevation.tif"
 _NAMES = (*_OF_OSM, _PEOPLE, _HEIGHTS)
+_WITHOUT = {
+    ("people",): "written, but without people",
+    ("heights",): "written, but without heights",
+    ("people", "heights"): "written, but without people and heights",
+}
 _NO_PEOPLE = (
-    "# Give the people: a raster of persons per cell (100 m or finer), or a table with a people column.\n"
     '# population = { path = "people.tif" }\n'
     '# population = { path = "people.csv", column = "population", coordinates = "WGS84" }'
 )
@@ -87,9 +97,9 @@ def run_fetch(place: str, folder: Path, options: FetchOptions, progress: Progres
     found = overpass.fetch_place(place, margin_m=MARGIN_M, servers=servers, progress=progress.step, more=asked)
     rasters, notes, failed = _fetch_rasters(found, options, progress)
     progress.step("Writing")
-    _write(folder, found, rasters, told)
+    _write(folder, found, rasters, told, options.language)
     if failed:
-        msg = f"{folder}: written, but without {'; without '.join(failed)}"
+        msg = "; ".join([f"{folder}: {_WITHOUT[tuple(failed)]}", *itertools.chain(*failed.values())])
         raise OutputError(msg)
     return {
         "place": found.name,
@@ -121,20 +131,20 @@ def _refuse_strange(options: FetchOptions) -> None:
 
 def _fetch_rasters(
     found: Fetched, options: FetchOptions, progress: Progress
-) -> tuple[dict[str, CutOut], list[str], list[str]]:
-    """Return people and heights by the names of their files, what is worth knowing, and what could not be had."""
+) -> tuple[dict[str, CutOut], list[str], dict[str, list[str]]]:
+    """Return people and heights by the names of their files, what is worth knowing, and why what could not be had."""
     from accessibility.sources.fetched import rasters  # noqa: PLC0415 -- as above
     from accessibility.sources.fetched.remote import Keeper  # noqa: PLC0415 -- as above
 
     keeper = Keeper(folder=(options.cache or default_cache()) / "rasters", deadline_s=60.0 * options.minutes)
     cuts: dict[str, CutOut] = {}
     notes: list[str] = []
-    failed: list[str] = []
+    failed: dict[str, list[str]] = {}
     if options.people != "none":
         progress.step("Downloading people")
         cut, faults = _people(found, options, keeper)
         if cut is None:
-            failed.append(f"people: {'; '.join(faults)}")
+            failed["people"] = faults
         else:
             cuts[_PEOPLE] = cut
             notes += [f"{fault}: people are from {cut.product.name} instead" for fault in faults]
@@ -143,7 +153,7 @@ def _fetch_rasters(
         try:
             heights = rasters.fetch_heights(_box(found, MARGIN_M), server=options.copernicus, keeper=keeper)
         except AccessibilityError as error:
-            failed.append(f"heights: {error}")
+            failed["heights"] = [str(error)]
         else:
             cuts |= {} if heights is None else {_HEIGHTS: heights}
             notes += ["Copernicus has no heights there: everything counts as flat"] * (heights is None)
@@ -170,14 +180,16 @@ def _box(found: Fetched, margin_m: float) -> tuple[float, float, float, float]:
     return (0.0, 0.0, 0.0, 0.0) if bounds is None else bounds
 
 
-def _write(folder: Path, found: Fetched, rasters: dict[str, CutOut], told: dict[str, Any]) -> None:
+def _write(folder: Path, found: Fetched, rasters: dict[str, CutOut], told: dict[str, Any], language: Language) -> None:
     from accessibility.sources.fetched import overpass  # noqa: PLC0415 -- as above
     from accessibility.sources.fetched.rasters import write_cut_out  # noqa: PLC0415 -- as above
 
     with write_folder(folder) as aside:
         overpass.write_streets(found.streets, found.name, aside / "streets.osm.gz", found.buildings)
         for name in ("boundary", "banks", "outlets"):
-            getattr(found, name).to_file(aside / f"{name}.gpkg", layer=name, driver="GPKG")
+            layer = io.BytesIO()  # of a full disk Python says what GDAL does not
+            getattr(found, name).to_file(layer, layer=name, driver="GPKG")
+            (aside / f"{name}.gpkg").write_bytes(layer.getvalue())
         for name, cut in rasters.items():
             write_cut_out(cut, aside / name)
         files = list_files(aside)
@@ -190,27 +202,34 @@ def _write(folder: Path, found: Fetched, rasters: dict[str, CutOut], told: dict[
         }
         write_manifest(record, aside / FETCHED)
         if not (folder / "study.toml").exists():
-            (aside / "study.toml").write_text(_study(found, rasters), encoding="utf-8")
+            (aside / "study.toml").write_text(_study(found, rasters, language), encoding="utf-8")
 
 
-def _study(found: Fetched, rasters: dict[str, CutOut]) -> str:
-    people, heights = rasters.get(_PEOPLE), rasters.get(_HEIGHTS)
+def _study(found: Fetched, rasters: dict[str, CutOut], language: Language) -> str:
+    people, heights, say = rasters.get(_PEOPLE), rasters.get(_HEIGHTS), Wording("console", language)
     over = ', split_cells = "buildings"' if found.buildings else ""
     population = (
-        f'# {people.product.name}, {people.year}\npopulation = {{ path = "{_PEOPLE}"{over} }}' if people else ""
+        f'# {message_text(people.product.name, language)}, {people.year}\npopulation = {{ path = "{_PEOPLE}"{over} }}'
+        if people
+        else f"# {say('fetched_no_people')}\n{_NO_PEOPLE}"
     )
-    surface = "# Heights of the surface, roofs and treetops included; without the line everything is flat.\n"
     counts = {"outlets": len(found.outlets), "banks": len(found.banks)}
-    return _TEMPLATE.read_text(encoding="utf-8").format(
-        date=day_text(),
-        name=json.dumps(found.name, ensure_ascii=False),
-        attribution=json.dumps(_credits(rasters), ensure_ascii=False),
-        km=MARGIN_M / 1_000,
-        population=population or _NO_PEOPLE,
-        elevation=f'{surface}elevation  = {{ path = "{_HEIGHTS}" }}' if heights else "# Heights: no file was fetched.",
-        no_outlets="" if counts["outlets"] else "# ",
-        no_banks="" if counts["banks"] else "# ",
-        **counts,
+    return (
+        (_TEMPLATES / _TEMPLATE_OF[language])
+        .read_text(encoding="utf-8")
+        .format(
+            date=day_text(),
+            name=json.dumps(found.name, ensure_ascii=False),
+            attribution=json.dumps(_credits(rasters), ensure_ascii=False),
+            km=MARGIN_M / 1_000,
+            population=population,
+            elevation=f'# {say("fetched_surface")}\nelevation  = {{ path = "{_HEIGHTS}" }}'
+            if heights
+            else f"# {say('fetched_flat')}",
+            no_outlets="" if counts["outlets"] else "# ",
+            no_banks="" if counts["banks"] else "# ",
+            **counts,
+        )
     )
 
 

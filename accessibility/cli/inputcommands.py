@@ -62,6 +62,7 @@ def fetch(  # noqa: PLR0913 -- the options of a command
         copernicus=copernicus,
         minutes=minutes,
         overwrite=overwrite,
+        language=console_language(lang),
     )
     with progress_bar(quiet=quiet) as progress:
         facts = run_fetch(place, into, options, progress)
@@ -72,7 +73,8 @@ def fetch(  # noqa: PLR0913 -- the options of a command
         place = visible(facts["place"])
         typer.echo(say("fetched", place=place, outlets=facts["outlets"], banks=facts["banks"]))
         for name, origin in facts["sources"].items():
-            typer.echo(f"{name}: {origin['name']}, {origin['year']}, {origin['version']}, {origin['licence']}")
+            told = {key: message_text(text, say.language) for key, text in origin.items()}
+            typer.echo(say("fetched_from", **{**told, "file": name}))
         for note in facts["notes"]:
             typer.echo(visible(message_text(note, say.language)))
         typer.echo(say("fetched_into", folder=into, study=into / "study.toml"))

@@ -286,6 +286,8 @@ class FetchOptions:
         Whether files that were not fetched, or have changed since, may be replaced.
     cache
         Folder for what came of large files; in the user's cache folder if None.
+    language
+        Of what the study says about itself.
 
     Examples
     --------
@@ -307,6 +309,7 @@ class FetchOptions:
     minutes: float = 15.0
     overwrite: bool = False
     cache: Path | None = None
+    language: Language = "en"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

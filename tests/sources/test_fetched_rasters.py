@@ -120,7 +120,7 @@ def test_what_came_before_an_end_is_kept_for_the_next_run(archive: FakeArchive, 
     content = country()
     publish(archive, [worldpop_url("CHN", 2025, archive.url)], [content])
     archive.cuts = [None, 0]
-    with pytest.raises(OutputError, match=r"broke off.*expected the internet; try again: what came is kept"):
+    with pytest.raises(OutputError, match=r"broke off.*expected the internet and another try: what came is kept"):
         people_of(archive, tmp_path)
     archive.cuts, archive.asked = [None], []
     cut = people_of(archive, tmp_path)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
+import os
 import re
 import socket
 import zipfile
@@ -28,6 +30,7 @@ from accessibility.sources.fetched.rasters import ghs_pop_urls, glo_30_urls, wor
 from accessibility.sources.osm import extracts as osm
 from accessibility.streets.foot import FootAccess
 from accessibility.study.study import read_study
+from accessibility.wording import message_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,13 +134,13 @@ def test_half_an_answer_is_no_answer(server: FakeServer) -> None:
 
 def test_places_that_will_not_do(server: FakeServer) -> None:
     server.shape = {"type": "Point", "coordinates": [108.2, 30.5]}
-    with pytest.raises(InputError, match=r"'Hill': .*expected a place with a boundary"):
+    with pytest.raises(InputError, match="'Hill': OpenStreetMap has no boundary of it"):
         fetch_place("Hill", margin_m=5_000, servers=server.servers)
     server.shape = square(2)
     with pytest.raises(InputError, match=r"'Hill' is .* km² with 5 km around it; expected 10,000 km² at most"):
         fetch_place("Hill", margin_m=5_000, servers=server.servers)
     server.known = False
-    with pytest.raises(InputError, match=r"'Hill': .*0 results"):
+    with pytest.raises(InputError, match="'Hill': OpenStreetMap knows no such place"):
         fetch_place("Hill", margin_m=5_000, servers=server.servers)
     assert not [asked for asked in server.asked if "highway" in asked]
 
@@ -174,6 +177,17 @@ def test_the_command_writes_a_study_that_lacks_its_people_only(
     assert given in (folder / "study.toml").read_text(encoding="utf-8")  # what was filled in stays
 
 
+def test_the_terminal_and_the_study_speak_chinese_and_name_the_other_places(server: FakeServer, tmp_path: Path) -> None:
+    server.others = ["南山, 甲县, 中国", "南山, 乙县, 中国"]
+    run = _run(server, tmp_path, "--lang", "zh")
+    assert f"Hill 中：已取{NAME}；同名的还有：南山, 甲县, 中国; 南山, 乙县, 中国；" in run.output.replace("\n", "")  # noqa: RUF001
+    study = (tmp_path / "study.toml").read_text(encoding="utf-8")
+    comments = [line for line in study.splitlines() if line.startswith("# ") and "=" not in line]
+    assert len(comments) > 4
+    assert not [line for line in comments if not re.search("[\u4e00-\u9fff]", line)]
+    assert _run(server, tmp_path / "en").output.count("others of that name: 南山") == 1
+
+
 def test_what_was_changed_since_is_fetched_over_only_when_asked(server: FakeServer, tmp_path: Path) -> None:
     folder = tmp_path / "hill"
     assert _run(server, folder).exit_code == 0
@@ -204,6 +218,19 @@ def test_a_place_without_banks_says_so_in_the_study(server: FakeServer, tmp_path
     assert "\n# banks      = {" in text
     assert "\noutlets    = {" in text
     assert gpd.read_file(tmp_path / "banks.gpkg").empty
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(type(tmp_path), "write_bytes", full)
+    run = _run(server, tmp_path / "hill")
+    assert isinstance(run.exception, OutputError)
+    assert "No space left on device; files there are untouched" in str(run.exception)
+    assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_written_when_the_servers_fail(server: FakeServer, tmp_path: Path) -> None:
@@ -268,8 +295,10 @@ def test_people_come_from_the_second_source_where_the_first_has_none(
     run = _run(server, tmp_path / "hill", *where)
     assert isinstance(run.exception, OutputError)
     assert re.search(
-        r"hill: written, but without people: .*no such file.*; .*GHS_POP.*no such file", str(run.exception)
+        r"hill: written, but without people; .*no such file.*; .*GHS_POP.*no such file", str(run.exception)
     )
+    told = message_text(str(run.exception), "zh")
+    assert (told.count("没有该文件"), "已写入，但缺少人口；" in told, "expected" in told) == (2, True, False)  # noqa: RUF001
     text = (tmp_path / "hill" / "study.toml").read_text(encoding="utf-8")
     assert "# Give the people" in text
     assert "\nelevation  = {" in text

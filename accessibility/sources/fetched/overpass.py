@@ -12,7 +12,7 @@ import math
 import socket
 import time
 from collections import OrderedDict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
@@ -23,6 +23,7 @@ import shapely
 
 from accessibility.errors import InputError, OutputError
 from accessibility.geo.projection import WGS84, local_crs
+from accessibility.sources.checks import Finding
 from accessibility.sources.fetched.remote import reason_of
 from accessibility.sources.osm.features import Feature, places_frame
 from accessibility.streets.foot import LIKE_STREETS, NODE_KEYS, WAY_KEYS
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from accessibility.sources.checks import Finding
 
 ATTRIBUTION = "© OpenStreetMap contributors, ODbL"
 LARGEST_KM2 = 10_000
@@ -49,7 +49,8 @@ _LETTERS = "ISO3166-1:alpha3"
 _BUSY = frozenset({429, 504})
 _OSMNX_WAITS_S = 55.0
 _REQUEST_S = 180.0
-_ADVICE = 'an extract needs no server: network = { path = "....osm.pbf" }'
+_SHOWN = 5  # other places of a name
+_ADVICE = 'an extract, which needs no server: network = { path = "....osm.pbf" }'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ class Fetched:
     # banks, outlets: points (EPSG:4326): bank branches; town halls, post offices, social security offices
     banks: gpd.GeoDataFrame
     outlets: gpd.GeoDataFrame
-    findings: tuple[Finding, ...]  # places that stood twice
+    findings: tuple[Finding, ...]  # other places of the name, banks and offices that stood twice
     country: str = ""  # three letters (ISO 3166) of the country; empty where it was not asked for, or nobody says it
     buildings: tuple[Feature, ...] = ()  # outlines within the boundary, where they were asked for
 
@@ -111,9 +112,10 @@ def fetch_place(
         The servers cannot be reached, refuse, break off, or are not done within the deadline.
     """
     step = progress or (lambda _: None)
-    with _asking(servers or Servers()):
+    with _asking(servers or Servers()) as heard:
         step(f"Asking where {place} is")
         boundary = _boundary(place)
+        several = _one_of(place, str(boundary["name"].iloc[0]), heard.named)
         around = _around(boundary, margin_m, place)
         step("Downloading streets")
         streets = _streets(around, place)
@@ -132,7 +134,7 @@ def fetch_place(
         streets=streets,
         banks=banks,
         outlets=offices,
-        findings=(*found, *again),
+        findings=(*several, *found, *again),
         country=country,
         buildings=tuple(buildings),
     )
@@ -244,6 +246,7 @@ class _Patience:
         self.deadline_s = deadline_s
         self.until = time.monotonic() + deadline_s
         self.refusals = math.ceil(deadline_s / _OSMNX_WAITS_S)
+        self.named: list[str] = []  # the places with a boundary that Nominatim has for a name
 
     def __call__(self, response: Any, **_: object) -> None:
         busy = response.status_code in _BUSY
@@ -255,6 +258,9 @@ class _Patience:
             msg = f"{_host(response.url)} is too {state}: {limit}; try later, or {_ADVICE}"
             raise OutputError(msg)
         osmnx.settings.requests_timeout = min(_REQUEST_S, left)
+        if response.request.method == "GET" and response.ok:
+            with suppress(ValueError, LookupError, TypeError):
+                self.named = [one["display_name"] for one in response.json() if "Polygon" in one["geojson"]["type"]]
         if b'"remark"' in response.content[-2_000:]:
             remark = str(response.json().get("remark", ""))
             if "error" in remark:
@@ -267,13 +273,13 @@ def _host(url: str) -> str:
 
 
 @contextmanager
-def _asking(servers: Servers) -> Iterator[None]:
+def _asking(servers: Servers) -> Iterator[_Patience]:
     """Let osmnx ask `servers` with patience; its settings, and Python's resolver that it replaces, come back after."""
     own = {"overpass_url": servers.overpass, "nominatim_url": servers.nominatim}
-    settings = osmnx.settings
+    settings, patience = osmnx.settings, _Patience(servers.deadline_s)
     changes: dict[str, Any] = {name: url for name, url in own.items() if url is not None} | {
         "overpass_rate_limit": settings.overpass_rate_limit and servers.overpass is None,
-        "requests_kwargs": {**settings.requests_kwargs, "hooks": {"response": _Patience(servers.deadline_s)}},
+        "requests_kwargs": {**settings.requests_kwargs, "hooks": {"response": patience}},
         "requests_timeout": min(_REQUEST_S, servers.deadline_s),
         "use_cache": False,
         "doh_url_template": None,
@@ -286,7 +292,7 @@ def _asking(servers: Servers) -> Iterator[None]:
     try:
         for name, value in changes.items():
             setattr(settings, name, value)
-        yield
+        yield patience
     except OutputError:
         raise
     except OSError as error:
@@ -303,11 +309,26 @@ def _boundary(place: str) -> gpd.GeoDataFrame:
         found = osmnx.geocode_to_gdf(place)
     except osmnx._errors.ResponseStatusCodeError as error:  # noqa: SLF001 -- osmnx shows its errors nowhere else
         raise _refused(error) from error
-    except (TypeError, ValueError) as error:
-        msg = f"{place!r}: {error}; expected a place with a boundary in OpenStreetMap, such as a county or a town"
+    except osmnx._errors.InsufficientResponseError as error:  # noqa: SLF001
+        msg = f"{place!r}: OpenStreetMap knows no such place; expected a county, a town or another one with a boundary"
         raise InputError(msg) from error
+    except TypeError as error:
+        msg = f"{place!r}: OpenStreetMap has no boundary of it; expected a county, a town or another place with one"
+        raise InputError(msg) from error
+    except ValueError as error:
+        raise _refused(error) from error
     name = found["display_name"].iloc[0] if "display_name" in found else place
     return gpd.GeoDataFrame({"name": [str(name)]}, geometry=found.geometry.make_valid().to_numpy(), crs=WGS84)
+
+
+def _one_of(place: str, name: str, named: list[str]) -> list[Finding]:
+    """Say which place was taken of several that bear the name."""
+    others = [other for other in dict.fromkeys(named) if other != name]
+    if not others:
+        return []
+    shown = "; ".join(others[:_SHOWN]) + (" ..." if len(others) > _SHOWN else "")
+    message = f"taken was {name}; others of that name: {shown}; to have one of these, name what it lies in, too"
+    return [Finding(code="place-of-several", source=place, message=message, count=len(others) + 1)]
 
 
 def _country(boundary: gpd.GeoDataFrame) -> str:
@@ -331,7 +352,7 @@ def _around(boundary: gpd.GeoDataFrame, margin_m: float, place: str) -> Any:
     if km2 > LARGEST_KM2:
         msg = (
             f"{place!r} is {boundary['name'].iloc[0]}, {km2:,.0f} km² with {margin_m / 1_000:g} km around it; expected "
-            f"{LARGEST_KM2:,} km² at most from shared servers; {_ADVICE}"
+            f"{LARGEST_KM2:,} km² at most from shared servers, or {_ADVICE}"
         )
         raise InputError(msg)
     return wide.to_crs(WGS84).iloc[0]

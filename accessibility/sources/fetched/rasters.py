@@ -13,6 +13,7 @@ import numpy as np
 import rasterio
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
 from rasterio.transform import Affine, array_bounds
 from rasterio.warp import reproject
 from rasterio.windows import Window
@@ -156,23 +157,23 @@ def fetch_heights(bounds: Bounds, *, server: str | None, keeper: Keeper) -> CutO
 def write_cut_out(cut: CutOut, path: Path) -> None:
     """Write a window as a GeoTIFF that says where it is from."""
     rows, columns = cut.values.shape
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        width=columns,
-        height=rows,
-        count=1,
-        dtype="float32",
-        crs="EPSG:4326",
-        transform=cut.transform,
-        nodata=_VOID,
-        compress="deflate",
-        predictor=3,
-        tiled=True,
-    ) as raster:
-        raster.write(np.nan_to_num(cut.values, nan=_VOID), 1)
-        raster.update_tags(TIFFTAG_COPYRIGHT=cut.product.credit, TIFFTAG_IMAGEDESCRIPTION=cut.product.name)
+    with MemoryFile() as memory:  # of a full disk Python says what GDAL does not
+        with memory.open(
+            driver="GTiff",
+            width=columns,
+            height=rows,
+            count=1,
+            dtype="float32",
+            crs="EPSG:4326",
+            transform=cut.transform,
+            nodata=_VOID,
+            compress="deflate",
+            predictor=3,
+            tiled=True,
+        ) as raster:
+            raster.write(np.nan_to_num(cut.values, nan=_VOID), 1)
+            raster.update_tags(TIFFTAG_COPYRIGHT=cut.product.credit, TIFFTAG_IMAGEDESCRIPTION=cut.product.name)
+        path.write_bytes(memory.read())
 
 
 def worldpop_url(country: str, year: int, server: str | None = None) -> str:

@@ -28,6 +28,7 @@ _WAITS_S = (1.0, 2.0, 4.0)  # after one failure, after two, ...
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _ABSENT = frozenset({404, 410})
 _CONNECT_S, _SILENT_S = 20.0, 60.0
+_SHORT = re.compile(r"IncompleteRead\(.* (\d+) more expected\)")
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -216,7 +217,7 @@ def open_remote(url: str, keeper: Keeper) -> RemoteFile | None:
 def _wait(url: str, failures: int, cut: _CutError, until: float) -> None:
     """Wait before the next try; give up after the last one, or where no time is left."""
     if failures > len(_WAITS_S) or time.monotonic() + _WAITS_S[failures - 1] > until:
-        msg = f"{url}: {cut}; expected the internet; try again: what came is kept"
+        msg = f"{url}: {cut}; expected the internet and another try: what came is kept"
         raise OutputError(msg) from cut
     time.sleep(_WAITS_S[failures - 1])
 
@@ -286,4 +287,7 @@ def reason_of(error: Exception) -> str:
     inner: Any = error
     while inner.args and isinstance(getattr(inner, "reason", inner.args[-1]), Exception):
         inner = getattr(inner, "reason", inner.args[-1])
-    return str(inner).rpartition(": ")[2] or type(inner).__name__
+    short = _SHORT.search(str(inner))
+    if short:
+        return f"{int(short[1]):,} bytes did not come"
+    return str(inner).rpartition(": ")[2].rpartition("] ")[2] or type(inner).__name__  # without its number
