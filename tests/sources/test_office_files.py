@@ -492,13 +492,19 @@ def test_a_hidden_column_is_told_and_so_is_another_one_of_people(tmp_path: Path)
 def test_sums_beside_the_names_of_towns_and_notes_below_are_set_aside(tmp_path: Path) -> None:
     rows: list[list[Any]] = [["乡镇", "村", "经度", "纬度", "人口"]]
     rows += [["甲镇", "V1", 104.0, 30.5, 10], ["甲镇", "V2", 104.1, 30.5, 20], ["甲镇", "小 计", None, None, 30]]
-    rows += [["乙镇", "V3", 104.2, 30.5, 5], ["合计", None, None, None, 35], [None], ["注：不含流动人口"]]
+    rows += [["乙镇", "V3", 104.2, 30.5, 5], ["合计", None, None, None, 35], [None]]
+    rows += [["注：不含流动人口"], ["二、数据截至年末"]]
     people, findings = read_people_table(book(tmp_path / "t.xlsx", rows), PeopleSpec(coordinates="WGS84"))
     assert people["population"].sum() == 35
     assert {code: count for code, count in codes(findings).items() if code.endswith("-row")} == {
         "subtotal-row": 2,
-        "footnote-row": 1,
+        "footnote-row": 2,
     }
+    sites, findings = read_sites(
+        book(tmp_path / "s.xlsx", [["名称", "经度", "纬度"], ["城关所", 104.0, 30.5], ["注册登记大厅"]]),
+        PlaceSpec(role="outlets", coordinates="WGS84"),
+    )
+    assert (len(sites), "no-coordinates" in codes(findings)) == (1, True)  # a hall without a place is no note
     path = book(tmp_path / "unit.xlsx", [*rows[:3], ["单位：万人"]])
     with pytest.raises(InputError, match=r"the title '单位：万人' says ten thousands"):
         read_people_table(path, PeopleSpec(coordinates="WGS84"))

@@ -41,7 +41,7 @@ _SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?[eE]\+(\d{1,2})")
 _CODE_DIGITS = 10  # shorter ones are people or money, and spreadsheets show them in full
 _DIVISION_DIGITS = 12  # of the statistics office's codes of counties, townships and villages
 _FOOTNOTE = re.compile(
-    r"[*※(\[]?\s*(备?注|附注|说明|(数据|资料)?来源|单位|填[表报]|制表|审核|(foot)?notes?\b|sources?\b|units?\b)|\(?\d{1,2}[).、]\s*\D.{5}",
+    r"[*※(\[]?\s*(备?注|附注|说明|(数据|资料)?来源|单位|填[表报](人|单位)?|制表|审核|(foot)?notes?|sources?|units?)\s*\d*\s*([:.、)]|$)",
     re.IGNORECASE,
 )
 _WHOLE = re.compile(r"(\d{6,})\.0+")  # a code that a program took for a number
@@ -83,7 +83,7 @@ def table_of_rows(
         if any(cells[len(names) :]):
             msg = f"{source}: row {at + 1} has {len(cells)} cells under {len(names)} columns; expected as many"
             raise InputError(msg)
-        code = _no_row(cells, are_name)
+        code = _no_row(cells, are_name, noted="footnote-row" in aside)
         if code and (kept or code != "footnote-row"):
             aside.setdefault(code, []).append(at + 1)
         else:
@@ -103,15 +103,15 @@ def table_of_rows(
     return table
 
 
-def _no_row(cells: Sequence[str], names: Sequence[bool]) -> str:
-    """Return what a row below the heading is that is none of the table; empty where it is one."""
+def _no_row(cells: Sequence[str], names: Sequence[bool], *, noted: bool) -> str:
+    """Return what a row below the heading is that is none of the table, below a note or not; empty where it is one."""
     filled = [cell for cell in cells if cell]
     if not filled:
         return "blank-row"
     if is_total(cells, names):
         return "subtotal-row"
-    alone = len(filled) == 1 < len(names) and _FOOTNOTE.match(unicodedata.normalize("NFKC", filled[0]))
-    return "footnote-row" if alone else ""
+    alone = len(filled) == 1 < len(names)
+    return "footnote-row" if alone and (noted or _FOOTNOTE.match(unicodedata.normalize("NFKC", filled[0]))) else ""
 
 
 def _by_column(
