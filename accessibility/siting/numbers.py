@@ -192,6 +192,8 @@ def _reduced(whole: NDArray[np.float64], unit: float) -> Units:
 def _by_ratio(values: NDArray[np.float64], positive: NDArray[np.float64]) -> Units | None:
     """Return multiples of a fraction of the least amount; None where no common fraction is coarse enough."""
     different = np.unique(positive)
+    if float(different[0]) * 2.0**_RATIO_BITS <= float(different[-1]):
+        return None
     if len(different) > _SAMPLE and _denominator(different[:: len(different) // _SAMPLE] / different[0]) is None:
         return None
     parts = _denominator(different / different[0])

@@ -195,3 +195,22 @@ def test_a_place_without_people_or_sites(model: str) -> None:
         plan = solve(problem, budget=1)
         verify_plan(problem, plan)
         assert (plan.selected, plan.status) == ((), "optimal")
+
+
+def test_the_least_number_there_is_stands_beside_others_without_a_warning() -> None:
+    """A ratio beyond all numbers is none; the suite turns warnings into errors."""
+    problem = Problem.from_costs([[1, 9], [9, 1]], [5e-324, 1.0], 5, site_cost=[1.0, 1.0])
+    assert solve_mclp(problem, sites=1).selected == (1,)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"gap": -1.0}, "gap is -1.0; expected a relative gap"),
+        ({"conditions": Conditions(floor=0.5)}, "as far as it can; expected no floors"),
+    ],
+)
+def test_max_min_says_which_of_two_things_is_wrong(asked: dict[str, Any], message: str) -> None:
+    problem = Problem.from_costs([[1, 9], [9, 1]], [1, 2], 5)
+    with pytest.raises(InputError, match=message):
+        solve_max_min(problem, sites=1, **asked)

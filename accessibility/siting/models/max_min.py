@@ -18,6 +18,7 @@ from accessibility.siting.effort import Clock
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.greedy import open_for_floors
+from accessibility.siting.infeasible import refuse_boundless, refuse_gap
 from accessibility.siting.limits import Limits, district_people, district_units, improvable, least_share
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.outcome import ended, lifted, opened_parts, pack_prices, refused_plan
@@ -82,11 +83,10 @@ def solve_max_min(
     """
     clock = Clock(limit_s=time_limit_s)
     limits = Limits.of(sites, budget, conditions)
-    if limits.sites is None and limits.budget is None:
-        msg = "neither sites nor budget is given; expected the greatest number of sites, the greatest cost, or both"
-        raise InputError(msg)
-    if limits.conditions.floor or limits.conditions.floors or not gap >= 0:
-        msg = f"max-min raises every district and takes no floors, and a gap of 0 or more; found gap {gap} and floors"
+    refuse_boundless(limits)
+    refuse_gap(gap)
+    if limits.conditions.floor or limits.conditions.floors:
+        msg = "max-min raises every district as far as it can; expected no floors"
         raise InputError(msg)
     reading = read_covering(problem, limits, by_district=True)
     if reading.terms.contradiction:
