@@ -466,6 +466,9 @@ def verify_robust(problems: Sequence[Problem], plan: RobustPlan) -> None:
     True
     """
     sample = Sample(problems=tuple(problems))
+    if not all(told.shape == (sample.draws,) and (told >= 0).all() for told in (plan.weight, plan.shares)):
+        msg = f"the robust plan's weights and shares are not 0 or more for each of the {sample.draws} draws"
+        raise UnprovenError(msg)
     question = sample.weighted(plan.weight)
     verify_plan(question, plan.proof)
     check_sites(question, replace(plan.proof, selected=plan.selected, gain=plan.costs, costs=plan.costs, sites=None))

@@ -178,7 +178,9 @@ def test_offline_gives_one_clear_word(tmp_path: Path) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         away = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        with pytest.raises(OutputError, match=r"cannot be reached \(.*refused\); expected the internet and another try"):
+        with pytest.raises(
+            OutputError, match=r"cannot be reached \(.*refused\); expected the internet and another try"
+        ):
             fetch_people(CHN, BOX, server=away, keeper=Keeper(folder=tmp_path))
     with pytest.raises(InputError, match=r"is no address .*; expected one that begins with https://"):
         fetch_people(CHN, BOX, server="mirror", keeper=Keeper(folder=tmp_path))
