@@ -425,6 +425,15 @@ def test_offices_without_a_counter_are_told(tmp_path: Path, name: str) -> None:
     )
 
 
+def test_a_branch_that_stands_at_two_places_is_told(tmp_path: Path) -> None:
+    rows = ["a,工行城关支行,工行,108.1,30,是", "b,工行城关支行,工行,108.1,30.01,是", "c,工行城关支行,农行,108.2,30,是"]
+    rows += ["d,工行河东支行,工行,108.3,30,是", "e,工行河东支行,工行,108.3,30.02,否", "f,便民中心,,108.4,30,是"]
+    rows += ["g,便民中心,,108.4,30.1,是", "h,工行城关支行,工行,108.1,30.0001,是"]
+    _, findings = read_sites(csv(tmp_path, "id,name,bank,lon,lat,partner", *rows), BANKS)
+    (told,) = (f.message for f in findings if f.code == "namesake")
+    assert told.startswith("1 sites that count have the name of another one elsewhere (b '工行城关支行' 1,109 m)")
+
+
 def test_the_sum_of_a_frame_is_nobody(tmp_path: Path) -> None:
     frame = pd.DataFrame({"town": ["A", "B", "合 计"], "lon": 108.1, "lat": 30.5, "people": [100, 200, 300]})
     people, findings = read_people_table(hold_table("people", frame, counts=("people",)), PeopleSpec(column="people"))

@@ -15,6 +15,7 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
+from accessibility.geo.projection import geodesics
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import (
     ALIASES,
@@ -93,6 +94,8 @@ _KIND: Mapping[str, str] = {"outlets": "outlet", "banks": "bank", "candidates": 
 _COSTS: Mapping[str, float] = {"bank": 1.0, "new": 3.0, "outlet": 0.0}
 _ROUNDED_M = 100.0  # a step of coordinates that moves sites as far as a block of houses
 _LOST_SHARE = 0.05
+_BRANCH_NAME = re.compile(r"支行|分理处|营业[部所室]|储蓄所|\bbranch\b", re.IGNORECASE)
+_ELSEWHERE_M = 100.0
 _BRANCH = "1601"  # Amap's type codes: 160100 bank, 160105 ICBC and so on; 1603.. are cash machines
 
 
@@ -176,7 +179,7 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
         crs="EPSG:4326",
     )
     sites = sites[~located.missing]
-    return sites, findings + _doubles(sites, source)
+    return sites, findings + _doubles(sites, source) + _namesakes(sites, source)
 
 
 def _others(table: pd.DataFrame, known: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -423,6 +426,21 @@ def _branches(table: pd.DataFrame, spec: PlaceSpec, source: str, findings: list[
         message = f"{text}; {expected}: set aside"
         findings.append(Finding(code="no-bank-branch", source=source, message=message, count=int(other.sum())))
     return ~other
+
+
+def _namesakes(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
+    """Return a finding on branches that count and have one name, and bank, at several places: one may have moved."""
+    branch = sites["name"].map(lambda name: _BRANCH_NAME.search(name) is not None).to_numpy(dtype=bool)
+    some = sites[sites["open"].to_numpy(dtype=bool) & branch]
+    first = some.groupby(["name", "bank"], sort=False)["name"].transform(lambda names: names.index[0])
+    lonlat = pd.DataFrame(shapely.get_coordinates(some.geometry), index=some.index)
+    apart_m = geodesics(lonlat.to_numpy(), lonlat.loc[first].to_numpy())
+    rows = np.flatnonzero(apart_m > _ELSEWHERE_M)
+    if not rows.size:
+        return []
+    shown = ", ".join(f"{some.index[row]} {some['name'].iloc[row]!r} {apart_m[row]:,.0f} m" for row in rows[:SHOWN])
+    message = f"{rows.size} sites that count have the name of another one elsewhere ({shown}): has one of them moved?"
+    return [Finding(code="namesake", source=source, message=message, count=rows.size)]
 
 
 def _doubles(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
