@@ -99,7 +99,7 @@ def read_polygons(
         msg = f"{path.name}: no rows; expected district polygons"
         raise InputError(msg)
     if table.crs is None:
-        msg = f"{path.name}: no coordinate system; expected one, declare it in the file"
+        msg = f"{path.name}: no coordinate system; expected one in the file, or in the .prj next to a Shapefile"
         raise InputError(msg)
     texts = table[_name_column(table, column, path.name)].map(cell_text)
     kinds = sorted(set(table.geom_type.dropna().astype(str)) - {"Polygon", "MultiPolygon"})

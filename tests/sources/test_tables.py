@@ -90,6 +90,17 @@ def test_titles_blank_rows_and_subtotals_are_set_aside_and_counted(tmp_path: Pat
     assert said == "t.xlsx: 3 subtotal rows set aside: rows 5, 7, 8"
 
 
+@pytest.mark.parametrize(
+    "note", ["\u5236\u8868\u5355\u4f4d\uff1a\u53bf\u793e\u4fdd\u4e2d\u5fc3", "made by: the bureau"]
+)
+def test_who_made_a_table_and_when_is_no_heading(tmp_path: Path, note: str) -> None:
+    rows: list[list[Any]] = [["网点一览表"], [note, None, "填表日期：2026年11月"], ["id", "name", "n"], ["1", "a", 3]]  # noqa: RUF001
+    table, findings = read_table(book(tmp_path / "t.xlsx", rows))
+    assert (table.columns.tolist(), codes(findings)) == (["id", "name", "n"], {"title-row": 2})
+    tags, _ = read_table(book(tmp_path / "u.xlsx", [["addr:city", "addr:street"], ["a", "b"]]))
+    assert tags.columns.tolist() == ["addr:city", "addr:street"]
+
+
 def test_other_sheets_are_told_and_can_be_named(tmp_path: Path) -> None:
     path = book(tmp_path / "t.xlsx", [["id", "n"], ["1", 2]], "Second")
     assert codes(read_table(path)[1]) == {"other-sheets": 1}

@@ -25,7 +25,7 @@ from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.files import absence, is_file, is_full, no_room
 from accessibility.sources.tables.columns import JOINER, NUMBER, SHOWN, attributes, cell_text, rows_text
-from accessibility.sources.tables.totals import are_names, is_total, without_totals
+from accessibility.sources.tables.totals import are_names, is_note, is_total, without_totals
 from accessibility.sources.tables.workbooks import read_workbook, refuse_unfolding
 from accessibility.sources.texts import decode_text
 from accessibility.sources.vectors import read_vector, refuse_broken_shapes
@@ -72,7 +72,7 @@ def table_of_rows(
     if first is None:
         msg = f"{source}: no rows; expected a header and at least one row"
         raise InputError(msg)
-    header = next((at for at, count in enumerate(filled) if count > 1), first)
+    header = next((at for at, count in enumerate(filled) if count > 1 and not is_note(rows[at])), first)
     aside: dict[str, list[int]] = {"title-row": [at + 1 for at in range(header) if filled[at]]}
     heading, header = _heading(rows, header, findings, source)
     names = _header(heading, findings, source)

@@ -58,6 +58,14 @@ def is_total(cells: Sequence[str], names: Sequence[bool] = ()) -> bool:
     return any(map(_is_sum, named)) or ("" in cells and "total" in map(_plain, named))  # else a place of that name
 
 
+_NOTE = re.compile(r"[^:\uff1a\d]{1,12}(\uff1a\s*|:\s+)\S")
+
+
+def is_note(row: Sequence[str]) -> bool:
+    """Return whether a row above a table says who made it, and when, each with its name and a colon."""
+    return all(_NOTE.match(cell.strip()) for cell in row if cell.strip())
+
+
 def are_names(columns: Sequence[str]) -> list[bool]:
     """Return which columns hold names of places, by their own.
 
