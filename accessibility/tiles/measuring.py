@@ -1,4 +1,4 @@
-"""One tile measured: the same questions as of a whole study, and the proof that nothing beyond its halo matters."""
+"""One tile measured: the questions of a whole study, and proof that nothing beyond its halo matters; people as one."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import Coverage, measure_coverage, read_nearest, search_nearest
 from accessibility.measures.service import used_of_limit
 from accessibility.measures.tables import demand_table
-from accessibility.siting.pairs import Pairs, transposed
+from accessibility.siting.pairs import Pairs, merged_rows, transposed
 from accessibility.sources.files import write_aside
 from accessibility.streets.snapping import Snapped
-from accessibility.tiles.alike import AlikePeople
 from accessibility.tiles.cutting import GROUP_OF_PEOPLE
 from accessibility.tiles.pieces import load_piece
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     import geopandas as gpd
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from accessibility.standards import Rule, Standard, Walker
     from accessibility.tiles.cutting import Cut
     from accessibility.tiles.pieces import Piece
+
 
 HALO_M = 10_000.0
 """How far along the streets every distance is told; the widest class of the maps."""
@@ -230,3 +232,62 @@ def _is_sure(found: NDArray[np.float64], out: NDArray[np.float64], limit: float)
     """Return whether nobody could do better by leaving the halo, but for what lies beyond the limit anyway."""
     found, out = (np.where(np.isnan(side), np.inf, side) for side in (found, out))
     return bool(((found < out) | (out > limit) | (out == np.inf)).all())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AlikePeople:
+    """Rows of people who live in one district and whom the same sites cover, or would."""
+
+    people: NDArray[np.float64]  # (r,) people of each row
+    points: NDArray[np.int64]  # (r,) int64 demand points that they are
+    district: NDArray[np.int32]  # (r,) int32 place of their district in the cut; -1 for those who live in none
+    sites: Pairs  # sites of each row, as rows of the cut; none of those who are beyond them all
+
+    @property
+    def pairs(self) -> int:
+        """Pairs of a site and a demand point."""
+        return int((self.points * self.sites.lengths).sum())
+
+    @classmethod
+    def read(cls, path: Path) -> AlikePeople:
+        """Return the rows of a file."""
+        table = pq.read_table(path, page_checksum_verification=True)
+        lengths = pc.list_value_length(table["sites"]).to_numpy()
+        start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        own = {name: table[name].to_numpy() for name in ("people", "points", "district")}
+        return cls(**own, sites=Pairs(start=start, item=pc.list_flatten(table["sites"]).to_numpy()))
+
+    @classmethod
+    def joined(cls, several: Iterable[AlikePeople]) -> AlikePeople:
+        """Return the rows of several, one after the other."""
+        every = list(several)
+        own = {name: np.concatenate([getattr(one, name) for one in every]) for name in ("people", "points", "district")}
+        start = np.cumsum(np.concatenate([[0], *(one.sites.lengths for one in every)]), dtype=np.int64)
+        item = np.concatenate([one.sites.item for one in every])
+        return cls(**own, sites=Pairs(start=start, item=item))
+
+    def merged(self) -> AlikePeople:
+        """Return rows of one district and the same sites as one; their order hangs on nothing else."""
+        row, sites, first = merged_rows(self.sites, self.district + 1, self.people > 0)
+        beyond = (row < 0) & (self.people > 0)
+        where = np.unique(self.district[beyond])
+        row[beyond] = len(first) + np.searchsorted(where, self.district[beyond])
+        count = len(first) + len(where)
+        there = row >= 0
+        return AlikePeople(
+            people=np.bincount(row[there], self.people[there], count).astype(np.float64),
+            points=np.bincount(row[there], self.points[there], count).astype(np.int64),
+            district=np.concatenate([self.district[first], where]),
+            sites=Pairs(start=np.append(sites.start, np.full(len(where), sites.start[-1])), item=sites.item),
+        )
+
+    def take(self, rows: NDArray[np.intp]) -> AlikePeople:
+        """Return some of the rows."""
+        own = {name: getattr(self, name)[rows] for name in ("people", "points", "district")}
+        return AlikePeople(**own, sites=self.sites.take(rows))
+
+    @property
+    def table(self) -> pa.Table:
+        """The rows as a file has them."""
+        sites = pa.ListArray.from_arrays(pa.array(self.sites.start, pa.int32()), pa.array(self.sites.item))
+        return pa.table({"people": self.people, "points": self.points, "district": self.district, "sites": sites})

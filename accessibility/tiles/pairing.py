@@ -26,7 +26,7 @@ from accessibility.sources.files import passing_folder
 from accessibility.streets.search.packing import hilbert_rank
 from accessibility.streets.search.parts import label_components
 from accessibility.study.proposing import Question, SitingCase
-from accessibility.tiles.alike import AlikePeople
+from accessibility.tiles.measuring import AlikePeople
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

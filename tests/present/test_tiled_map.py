@@ -30,7 +30,7 @@ from accessibility.present.map.pyramid import Pyramid
 from accessibility.present.map.tiledmap import TiledMap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from accessibility import Coverage
@@ -72,6 +72,14 @@ def values(tile: bytes) -> np.ndarray[Any, Any]:
         return np.asarray(image)
 
 
+def index_of(pyramid: Pyramid, of: Sequence[int]) -> int:
+    """Return the value of a pixel of these classes, -1 where a way to colour people does not show it."""
+    index = 0
+    for classes, one in zip(reversed(pyramid.classes), reversed(of), strict=True):
+        index = index * (classes + 1) + int(one) + 1
+    return index
+
+
 def expected(zoom: int, lonlat: Any, people: Any, of: Any, pyramid: Pyramid) -> dict[tuple[int, int], int]:
     """Return the value of every pixel.
 
@@ -88,7 +96,7 @@ def expected(zoom: int, lonlat: Any, people: Any, of: Any, pyramid: Pyramid) -> 
             {int(np.floor(v)), *range(int(np.ceil(v - half - 0.5)), int(np.ceil(v + half - 0.5)))} for v in places[at]
         ]
         if people[at] > 0:
-            drawn |= dict.fromkeys(itertools.product(*spans), pyramid.index_of([classes[at] for classes in of]))
+            drawn |= dict.fromkeys(itertools.product(*spans), index_of(pyramid, [classes[at] for classes in of]))
             own = sums.setdefault((int(places[at, 0]), int(places[at, 1])), [{} for _ in CLASSES])
             for way, classes in enumerate(of):
                 if classes[at] >= 0:
@@ -96,7 +104,7 @@ def expected(zoom: int, lonlat: Any, people: Any, of: Any, pyramid: Pyramid) -> 
     if zoom > pyramid.deepest - 2:
         return drawn
     best = {at: [max(sorted(one), key=lambda k: one[k]) if one else -1 for one in each] for at, each in sums.items()}
-    return {at: pyramid.index_of(classes) for at, classes in best.items()}
+    return {at: index_of(pyramid, classes) for at, classes in best.items()}
 
 
 @pytest.mark.parametrize(("deepest", "cell_m"), [(12, 100.0), (9, 1_000.0), (13, 60.0)])

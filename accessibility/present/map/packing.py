@@ -77,9 +77,6 @@ def packed(*parts: bytes) -> str:
     return base64.b64encode(zlib.compress(b"".join(parts), _LEVEL)).decode("ascii")
 
 
-MAX_DOTS = 1_000_000
-
-
 def minute_bytes(coverage: Coverage) -> NDArray[np.uint8]:
     """Return begun minutes of walking: 15:00 is 15, a millisecond more is 16; 251 over the scale, 255 no way."""
     return _bytes(np.ceil(np.rint(coverage.walk_s * MS_PER_S) / (60 * MS_PER_S)))

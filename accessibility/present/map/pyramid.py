@@ -114,8 +114,8 @@ class Pyramid:
     def tiles(self, layers: Sequence[PeopleClasses]) -> Iterator[tuple[int, bytes]]:
         """Yield number and PNG of every tile in which somebody is.
 
-        The value of a pixel is 1 and more, as `index_of` makes it of the classes; 0 is nobody. Its colour is that of
-        the first way to colour people.
+        The value of a pixel holds its class of each way to colour people, the first way in the lowest place and 0 where
+        one does not show it; 0 is nobody. Its colour is that of the first way.
 
         Parameters
         ----------
@@ -144,13 +144,6 @@ class Pyramid:
         for zoom in range(top - 1, -1, -1):
             yield from self._drawn(sums, zoom, colours)
             sums = _halved(sums, zoom)
-
-    def index_of(self, of: Sequence[int]) -> int:
-        """Return the value of a pixel of these classes, -1 where a way to colour people does not show it."""
-        index = 0
-        for classes, one in zip(reversed(self.classes), reversed(of), strict=True):
-            index = index * (classes + 1) + int(one) + 1
-        return index
 
     def _palette(self, colours: Sequence[str]) -> list[str]:
         """Return a colour for every value of a pixel."""

@@ -29,7 +29,7 @@ from accessibility.streets.search.multisource import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.streets.search.compiling import F64, I32, I64, U32, U64
+    from accessibility.streets.search.compiling import F64, I32, I64, U32, U64, Array
     from accessibility.streets.search.packing import Arcs
 
 Pairs = tuple["NDArray[np.int64]", "NDArray[np.int32]", "NDArray[np.uint32]"]
@@ -250,7 +250,7 @@ def _deal(rows: I64, count: I64, found: U64, pairs: tuple[I64, I32, U32]) -> Non
 
 
 @kernel
-def fill_in(costs, keys, found, cost):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def fill_in(costs: Array, keys: I64, found: I64, cost: Array) -> None:
     """Write the costs of the keys that were found where there are none yet, below 0; both lists of keys ascend."""
     at = 0
     for i in range(keys.size):
