@@ -13,8 +13,8 @@ from accessibility.siting.covering import fix_columns
 from accessibility.siting.effort import SHARED
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.greedy import swap_losses
-from accessibility.siting.growing import Cutting
 from accessibility.siting.numbers import CLOSE, HALF, SUMS
+from accessibility.siting.parted import PartedCutting, begin_to_cut, is_cut_in_parts
 from accessibility.siting.programs import columns_of, fall_short_least, solution_of
 from accessibility.siting.weighting import leave_out_nobody
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from accessibility.siting.covering import Covering
     from accessibility.siting.effort import Clock
     from accessibility.siting.goals import Goal, Guide
+    from accessibility.siting.growing import Cutting
     from accessibility.siting.tree import Claim
 
 _ROUNDS = 2_000
@@ -44,6 +45,7 @@ _NEAR, _WIDE = 3, 5  # columns a site that could be swapped in: into a plan anne
 # Shares of all the work: for the prices of a large question, better ones, floors, a core, all that is left, if little.
 _DUAL_WORK, _REBOUND_WORK, _FLOOR_WORK, _CORE_WORK, _WHOLE_WORK, _SOON_WORK = 0.5, 0.05, 0.5, 0.08, 0.6, 0.2
 _CUT_WORK, _CUT_ENTRIES = 0.2, 1_000_000  # for a linear program and its cuts; entries of one that is worth it
+_LATE = 3  # turns that annealing has before what is cut in parts
 _EVERYBODY_WORK = 0.1  # for plans that leave nobody out
 _CUT_PAYS, _CUT_RESTS = 0.1, 2  # share of the gap that cuts close if they pay; turns without any after some that do not
 # What a mixed-integer program may hold so that the solver gets anywhere with so much of all the work.
@@ -75,7 +77,7 @@ class Course:
     wanted: int | None = None
     # what makes the linear program of the question, where a search for most people may cut it
     claim: Callable[[], Claim] | None = None
-    cutting: Cutting | None = None  # how far that has come
+    cutting: Cutting | PartedCutting | None = None  # how far that has come
     resting: int = 0  # turns before the next cuts
     before: int = -1  # the value of the plan a turn ago
     # the best plans of what some that were annealed anew open between them
@@ -359,15 +361,15 @@ def _cut(course: Course, clock: Clock) -> None:
     """Lower the bound by the linear program and its cuts, and remember what they tell about the columns."""
     if course.closed or course.claim is None or course.guide is None or len(course.covering.rows.item) > _CUT_ENTRIES:
         return
-    if course.resting:
-        course.resting -= 1
+    if course.resting or (is_cut_in_parts(course.covering) and course.turns < _LATE):
+        course.resting = max(course.resting - 1, 0)
         return
     before = course.bound
-    cutting = course.cutting = course.cutting or Cutting(course.claim())
+    cutting = course.cutting = course.cutting or begin_to_cut(course.claim(), course.covering, course.guide.dual)
     everybody = cutting.claim.wanted
     cutting.run(clock, _CUT_WORK, everybody - course.value)
     bound = everybody - cutting.value
-    if bound < course.guide.bound:
+    if bound < course.guide.bound and not isinstance(cutting, PartedCutting):
         place = np.searchsorted(cutting.claim.sites, course.small.site, sorter=np.argsort(cutting.claim.sites))
         place = np.argsort(cutting.claim.sites)[place]
         share, opened, closed = (each[place] for each in cutting.sites)

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 _BOUNDS = ((0.1, 1.6), (0.3, 2.5))  # how loose a row may be, and how much it may lose by itself: at first, and later
 _VIOLATED = 0.9  # of 1: what odd sets lose in all
 _ENOUGH = 0.1  # of the most: as many sets as make the first bounds wide enough
+_MOST_ROWS = 6_000  # rows that are looked at
+_MOST_SHARED, _SHARED = 2_000_000, 0.4  # rows that share something; of more of them, how much any two of a set share
 _TIMES = 6  # how often a row is used in a round
 _ROOM = 1_000_000
 _LEAST = 1e-9
@@ -48,6 +50,7 @@ def find_halves(
     claim: Claim,
     rows: tuple[sparse.csr_array, NDArray[np.float64]],
     values: NDArray[np.float64],
+    among: NDArray[np.intp],
     most: int,
     clock: Clock,
 ) -> Pairs:
@@ -56,11 +59,13 @@ def find_halves(
     Parameters
     ----------
     claim
-        Which rows may be halved.
+        What the rows are of.
     rows
         Rows of the claim, then halves, and their least values.
     values
         ``(c,)`` a solution of all of them, in fractions.
+    among
+        Which rows and halves are summed.
     most
         How many sets.
     clock
@@ -72,12 +77,12 @@ def find_halves(
     odd.data = np.asarray(odd.data % 2 > 0.5, dtype=np.float64)  # noqa: PLR2004 -- whole numbers
     odd.eliminate_zeros()
     loses = odd @ values + slack
-    may = np.ones(len(least), np.bool_)
-    may[claim.small : len(claim.least)] = False
     worth = _worth(claim, matrix)
     found = Pairs(start=np.zeros(1, np.int64), item=np.empty(0, np.int32))
     for loose, size in _BOUNDS:
-        rows_in = np.flatnonzero(may & (slack < loose) & (loses < size))
+        rows_in = among[(slack < loose)[among] & (loses < size)[among]]
+        if len(rows_in) > _MOST_ROWS:
+            rows_in = np.sort(rows_in[np.argsort(-(worth * (size - loses))[rows_in], kind="stable")[:_MOST_ROWS]])
         found = _sets(odd[rows_in], values, (loses[rows_in], least[rows_in], worth[rows_in]), most, clock)
         found = Pairs(start=found.start, item=rows_in[found.item].astype(np.int32))
         if len(found) >= _ENOUGH * most:
@@ -108,6 +113,8 @@ def _sets(
     value = values[there]
     shared = sparse.csr_array((support * value[None, :]) @ support.T)
     shared.setdiag(0.0)
+    if shared.nnz > _MOST_SHARED:
+        shared.data[shared.data < _SHARED] = 0.0
     shared.eliminate_zeros()
     shared.sort_indices()
     sets, lost = np.empty((_ROOM, 3), np.int32), np.empty(_ROOM)
@@ -199,15 +206,18 @@ def _odd_sets(  # noqa: C901, PLR0912
     return count, steps
 
 
-_ITERATION, _INTERIOR = 3.0, 100.0  # work of an iteration for every entry, row and column, and within a program
-_FACTOR, _SAMPLE = 0.02, 64  # of what factors may fill, what takes work; rows that are looked at for it
+_ITERATION = 3.0  # work of an iteration for every entry, row and column
+# Work of an iteration within a program: of an entry, of rows and columns, and of what factors may fill.
+_ENTRY, _LINE, _FACTOR, _POWER = 85.0, 6.5, 0.02, 1.5
 _MOST_ITERATIONS = 40  # of a solution, more or less
 _ENTRIES, _LEAVES, _PRICES = 60_000, 400, 400_000  # of a claim that is small, and of its tree
 _SHARE = 0.05  # of all the work, for a tree
 _LARGE_TERM = 1e3
 _WHOLE = 1e-6
 _LOOSE = 1e-9
-_MANY = 600  # halves a round
+_MANY, _EACH = 600, 9  # halves a round; rows for each of them, where that makes more
+_SAMPLE = 64  # rows that are looked at for it
+_MANY_ROWS, _FAR = 10_000, 0.25  # of a claim, some of whose rows are fixed: what they are covered more or less
 
 
 def witnessed(problem: Problem, plan: SitingPlan, clock: Clock) -> SitingPlan:
@@ -290,21 +300,40 @@ class ClaimBound:
             greatest, np.repeat(np.arange(len(greatest)), np.diff(claim.rows.indptr)), np.abs(claim.rows.data)
         )
         self._scale = np.where(greatest > _LARGE_TERM, 1.0 / greatest, 1.0)
+        self._kept, self._fixed = np.arange(len(claim.least)), np.zeros(len(claim.least))
         self._unit = solver_unit(float(claim.loss.sum()))
         self._solver, self._interior = Relaxation(self._program(), interior=interior), interior
 
     def _program(self) -> Program:
-        claim, size = self.claim, len(self.claim.loss)
+        claim, size, kept = self.claim, len(self.claim.loss), self._kept
         return Program(
-            objective=claim.loss / self._unit,
+            objective=(claim.loss - sparse.csr_array(claim.rows.T) @ self._fixed) / self._unit,
             lower=np.zeros(size),
             upper=claim.upper,
             integer=np.zeros(size, np.bool_),
-            rows=sparse.csr_array(sparse.diags_array(self._scale) @ claim.rows),
-            row_lower=claim.least * self._scale,
-            row_upper=np.full(len(claim.least), INFINITE),
+            rows=sparse.csr_array(sparse.diags_array(self._scale) @ claim.rows)[kept],
+            row_lower=(claim.least * self._scale)[kept],
+            row_upper=np.full(len(kept), INFINITE),
             maximise=False,
         )
+
+    def fix(self, point: Point) -> None:
+        """Leave out of the program, before it is cut, rows that a solution covers by far, or leaves out by far.
+
+        They keep their prices: what is proved holds for all rows, and cuts seldom change their minds.
+        """
+        r, m = self.claim.small, len(self.claim.sites)
+        covered = sparse.csr_array(self.rows[:r, :m]) @ point.values[:m]
+        far = np.zeros(len(self.least), np.bool_)
+        far[:r] = np.abs(covered - self.least[:r]) > _FAR
+        self._kept, self._fixed = np.flatnonzero(~far), np.where(far, point.price, 0.0)
+        self._solver = Relaxation(self._program(), interior=self._interior)
+
+    def _priced(self, price: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the prices of all rows, of those of the program."""
+        found = np.append(self._fixed, np.zeros(len(self.halves)))
+        found[self._kept] += price
+        return found
 
     def solve(
         self, within: tuple[NDArray[np.float64], NDArray[np.float64]], wanted: float, clock: Clock
@@ -317,7 +346,7 @@ class ClaimBound:
             return self._never(within, turned, wanted)
         if answer.duals is None or answer.values is None:
             return None
-        price = np.maximum(answer.duals, 0.0) * self._scale * self._unit
+        price = self._priced(np.maximum(answer.duals, 0.0) * self._scale[self._kept] * self._unit)
         loss = priced(self.claim, (turned, self.least), price, within)
         return Point(loss=rounded(self.claim, loss), price=price, values=answer.values)
 
@@ -332,11 +361,15 @@ class ClaimBound:
 
     @property
     def _inside(self) -> float:
-        """What an iteration of that method takes for every entry, row and column: it factors who shares a column."""
-        size = len(self.least)
-        looked = self.rows[np.unique(np.linspace(0, size - 1, min(_SAMPLE, size)).astype(np.intp))]
-        shared = size * (looked @ self.rows.T).nnz / looked.shape[0]
-        return float(_INTERIOR + _FACTOR * shared**1.5 / self._size)
+        """What an iteration of that method takes for every entry, row and column.
+
+        It factors who shares a column or who shares a row, whichever is less.
+        """
+        people = np.r_[: self.claim.small, len(self.claim.least) : len(self.least)]
+        sites = sparse.csr_array(self.rows[people, : len(self.claim.sites)])
+        shared = min(_shared(sites), _shared(sparse.csr_array(sites.T)))
+        work = _ENTRY * self.rows.nnz + _LINE * sum(self.rows.shape) ** _POWER + _FACTOR * shared**_POWER
+        return float(work / self._size)
 
     def _never(
         self, within: tuple[NDArray[np.float64], NDArray[np.float64]], turned: sparse.csr_array, wanted: float
@@ -347,7 +380,8 @@ class ClaimBound:
         if ray is None:
             return None
         for turn in (1.0, -1.0):
-            price = np.maximum(ray * turn, 0.0) * self._scale
+            price = np.zeros(len(self.least))
+            price[self._kept] = np.maximum(ray * turn, 0.0) * self._scale[self._kept]
             beyond = priced(free, (turned, self.least), price, within)
             if beyond > _LOOSE * max(float(price @ np.abs(self.least)), 1e-300):
                 price *= (max(wanted, 0.0) + 1.0) * 2.0 / beyond
@@ -357,7 +391,10 @@ class ClaimBound:
 
     def cut(self, point: Point, clock: Clock) -> bool:
         """Add halves that a point does not keep to; return whether there are any."""
-        lines = find_halves(self.claim, (self.rows, self.least), point.values, _MANY, clock)
+        r, size = len(self.claim.least), len(self.least)
+        among = self._kept[(self._kept < self.claim.small) | (self._kept >= r)]
+        most = max(_MANY, r // _EACH)
+        lines = find_halves(self.claim, (self.rows, self.least), point.values, among, most, clock)
         if not len(lines):
             return False
         shape = (len(lines), len(self.least))
@@ -365,11 +402,19 @@ class ClaimBound:
             sparse.csr_array((np.ones(len(lines.item)), lines.item, lines.start), shape=shape), self.rows, self.least
         )
         self._solver.add_rows(more, least)
+        self._kept = np.append(self._kept, np.arange(size, size + len(lines)))
         self.rows, self.least = stacked(self.rows, self.least, more, least)
         self._scale = np.append(self._scale, np.ones(len(least)))
         start = np.concatenate([self.halves.start, self.halves.start[-1] + lines.start[1:]])
         self.halves = Pairs(start=start, item=np.concatenate([self.halves.item, lines.item]))
         return True
+
+
+def _shared(rows: sparse.csr_array) -> float:
+    """Return how many pairs of rows share a column, more or less."""
+    size = rows.shape[0]
+    looked = rows[np.unique(np.linspace(0, size - 1, min(_SAMPLE, size)).astype(np.intp))]
+    return size * float((looked @ rows.T).nnz) / max(looked.shape[0], 1)
 
 
 class Cutting:
@@ -395,19 +440,28 @@ class Cutting:
         The last solution may take as much again. None is begun that would take more: nothing is known of one that is
         cut short.
         """
-        within, most = (np.zeros(len(self.claim.loss)), self.claim.upper), share * clock.size
+        most = share * clock.size
         end = clock.did + most
-        while not (clock.up or self.ended or clock.did >= end or self._program.work > 2 * most):
-            point = self._program.solve(within, wanted, clock)
-            if point is None:
-                self.ended = True
-                return
-            if self.best is None or point.loss > self.best.loss:
-                self.best = point
-                self.tree = Tree(
-                    split=np.array([-1], dtype=np.int32), price=point.price[None], halves=self._program.halves
-                )
-            self.ended = point.loss >= wanted or not self._program.cut(point, clock)
+        while not (clock.up or self.ended or clock.did >= end or self.work > 2 * most):
+            self.step(clock, wanted)
+
+    @property
+    def work(self) -> float:
+        """What the next solution takes, more or less."""
+        return self._program.work
+
+    def step(self, clock: Clock, wanted: float) -> None:
+        """Solve and cut once more."""
+        point = self._program.solve((np.zeros(len(self.claim.loss)), self.claim.upper), wanted, clock)
+        if point is None:
+            self.ended = True
+            return
+        if self.best is None or point.loss > self.best.loss:
+            self.best = point
+            self.tree = Tree(split=np.array([-1], dtype=np.int32), price=point.price[None], halves=self._program.halves)
+        if not len(self._program.halves) and len(self.claim.least) > _MANY_ROWS:
+            self._program.fix(point)
+        self.ended = point.loss >= wanted or not self._program.cut(point, clock)
 
     @property
     def sites(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

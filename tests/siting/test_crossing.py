@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import chain, combinations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from accessibility.siting import Conditions, Problem, closing
+from accessibility.siting import Conditions, Problem, closing, parted
 from accessibility.siting.closing import _cross, _cross_plans, _cut, _swapped, begin_course
 from accessibility.siting.covering import read_covering
 from accessibility.siting.dual import find_dual
@@ -197,10 +198,27 @@ def test_cuts_that_close_little_of_the_gap_rest(falls: float, runs: int, monkeyp
             ran.append(course.bound)
             self.value = -course.bound * (1 - falls)
 
-    monkeypatch.setattr(closing, "Cutting", lambda _: Slow())
+    monkeypatch.setattr(parted, "Cutting", lambda _: Slow())
     none = np.zeros(len(course.small.site))
     course.guide = Guide(find_dual(course.small, 0, 1, Clock()), 0.0, none, none, none)
     course.claim = lambda: None  # type: ignore[assignment]
     for _ in range(4):
         _cut(course, Clock())
     assert len(ran) == runs
+
+
+def test_a_large_question_is_cut_once_annealing_has_had_its_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    course, ran = begun("number", 3), []
+
+    def begin(*_: object) -> SimpleNamespace:
+        ran.append(course.turns)
+        return SimpleNamespace(claim=SimpleNamespace(wanted=0), value=-math.inf, run=lambda *_: None)
+
+    monkeypatch.setattr(closing, "begin_to_cut", begin)
+    monkeypatch.setattr(parted, "_LARGE", 0)
+    none = np.zeros(len(course.small.site))
+    course.guide = Guide(find_dual(course.small, 0, 1, Clock()), 0.0, none, none, none)
+    course.claim = lambda: None  # type: ignore[assignment]
+    for course.turns in range(5):
+        _cut(course, Clock())
+    assert ran[0] == closing._LATE

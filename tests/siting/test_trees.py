@@ -135,7 +135,7 @@ def test_the_half_that_cuts_off_most_people_comes_first(heavy: int) -> None:
         whole=True,
         wanted=0.0,
     )
-    found = find_halves(claim, (rows, claim.least), np.append(np.full(6, 0.5), np.zeros(6)), 1, Clock())
+    found = find_halves(claim, (rows, claim.least), np.append(np.full(6, 0.5), np.zeros(6)), np.arange(6), 1, Clock())
     assert found.item.tolist() == [3 * heavy, 3 * heavy + 1, 3 * heavy + 2]
 
 
