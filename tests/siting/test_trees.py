@@ -53,7 +53,8 @@ def proven(model: str, status: str) -> tuple[Drawn, SitingPlan] | None:
         grown = [grow_tree(claim, Clock()) for claim in claims]
         trees = plan.trees or tuple(tree for tree in grown if tree is not None)
         if plan.status == status and claims and len(trees) == len(claims) and max(claim.wanted for claim in claims) > 0:
-            return drawn, replace(plan, bound_by="tree", trees=trees, multipliers=None, prices=Prices())
+            alone: dict[str, Any] = {"multipliers": None, "prices": Prices()} if status == "optimal" else {}
+            return drawn, replace(plan, bound_by="tree", trees=trees, **alone)
     return None
 
 
