@@ -24,6 +24,26 @@ Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 _MOST_JOINTS, _MOST_KEPT = 80, 4_096  # of a row of what is known; of its parts, two ends each
 _LONGEST = 8_000  # characters of what is told in another language
+_NOUNS = {
+    **{
+        f"{one}s": one for one in ("building", "cell", "column", "district", "edge", "feature", "file", "finding", "id")
+    },
+    **{f"{one}s": one for one in ("layer", "line", "place", "point", "row", "sheet", "site", "street", "water", "way")},
+    "branches": "branch",
+    "ferries": "ferry",
+    "people": "person",
+}
+_VERBS = {
+    "are": "is",
+    "were": "was",
+    "have": "has",
+    "do": "does",
+    **{f"{one}": f"{one}s" for one in ("lie", "stand", "hold")},
+}
+_OF_ONE = re.compile(  # not the end of a larger number, and no name of a file
+    r"(?<![\w.,-])(?<!of )(?<!its )(1 (?:of [\d,]+ )?(?:[a-z]+ )??)"
+    rf"({'|'.join(_NOUNS)})(?![\w.]\w)\b( (?:{'|'.join(_VERBS)})\b)?"
+)
 _NUMBERS = ("km", "kilometres", "metres", "minutes", "points", "share", "speed")
 _PLACES = dict.fromkeys(("n", "row", "line"), r"[\d,]+") | {
     "at_key": r"\S+",
@@ -169,14 +189,26 @@ def message_text(text: str, language: Language) -> str:
     '文件为空'
     >>> message_text("something that no one wrote down", "zh")
     'something that no one wrote down'
+    >>> message_text("1 buildings lie in no district", "en")
+    '1 building lies in no district'
     """
-    if language == "en" or len(text) > _LONGEST:
+    if len(text) > _LONGEST:
         return text
+    if language == "en":
+        return _OF_ONE.sub(_of_one, text)
     try:
         told = _known_text(text, language)
     except RecursionError:  # sentences within sentences: what an input says may be made of nothing but their joints
         return text
     return text if told is None else percent_sign(told, language)
+
+
+def _of_one(found: re.Match[str]) -> str:
+    """Return what is said of one thing as English says it."""
+    before, noun, verb = found.groups(default="")
+    if not before.startswith("1 of "):
+        noun = _NOUNS[noun]
+    return f"{before}{noun}{verb and f' {_VERBS[verb.strip()]}'}"
 
 
 def help_text(text: str, language: Language) -> str:

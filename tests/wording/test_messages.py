@@ -331,3 +331,19 @@ def test_a_message_in_another_ones_words_is_read_in_one_pass_and_as_if_every_way
             text = draw.choice(["", "a", *pieces]) + text + draw.choice(["", pieces[-1]])
             found, known = (re.fullmatch(form, text, re.DOTALL) for form in (pattern, plain))
             assert (found and found.groupdict()) == (known and known.groupdict()), (pattern, text)
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("1 title rows set aside: rows 1", "1 title row set aside: rows 1"),
+        ("t.csv: 1 buildings lie in no district", "t.csv: 1 building lies in no district"),
+        ("1 of 3 sites do not meet counts_if", "1 of 3 sites does not meet counts_if"),
+        ("11 rows, 0.1 points, 2,001 sites are 1 people", "11 rows, 0.1 points, 2,001 sites are 1 person"),
+        ("map 1 sites.csv: 21 sites are closed", "map 1 sites.csv: 21 sites are closed"),
+        ("1 bank branches from OpenStreetMap", "1 bank branch from OpenStreetMap"),
+        ("none of its 1 ways may be walked", "none of its 1 ways may be walked"),
+    ],
+)
+def test_english_speaks_of_one_as_of_one(told: str, said: str) -> None:
+    assert message_text(told, "en") == said
