@@ -267,6 +267,19 @@ def test_no_name_means_two_things() -> None:
     assert len(names) == len(set(names))
 
 
+@pytest.mark.parametrize("unit", ["（人）", "(人)", " (persons)", "（口）"])  # noqa: RUF001
+def test_a_column_may_say_in_brackets_that_it_counts_persons(unit: str) -> None:
+    table = pd.DataFrame(columns=["村名", f"常住人口{unit}"])
+    assert find_column(table, "population", source="t.csv") == f"常住人口{unit}"
+    table[f"人口{unit}"] = table["常住人口"] = 1
+    assert find_column(table, "population", source="t.csv") == "常住人口"  # a name of its own before one with a unit
+
+
+@pytest.mark.parametrize("unit", ["（万人）", "(户)", "（千人）", "(%)", "（人/平方公里）"])  # noqa: RUF001
+def test_a_column_in_another_unit_does_not_mean_people(unit: str) -> None:
+    assert find_column(pd.DataFrame(columns=["村名", f"常住人口{unit}"]), "population", source="t.csv") is None
+
+
 def test_an_unknown_column_is_refused_with_those_that_are_there() -> None:
     table = pd.DataFrame(columns=["id", "populaton", "x"])
     with pytest.raises(

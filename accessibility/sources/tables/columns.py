@@ -99,6 +99,9 @@ DIVISIONS = ("township", "district", "city", "province")
 """Meanings of columns that may name the district of a study, whatever its districts are, the smallest first."""
 
 
+_IN_PERSONS = re.compile(r"\((人|口|persons?|people)\)$")
+
+
 def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | None = None) -> str | None:
     """Return the name of the column that means `wanted`, None where no column does.
 
@@ -108,7 +111,8 @@ def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | N
         The table.
     wanted
         One of `ALIASES`; spaces, underscores, case and full-width letters make no difference. Of a heading of two rows
-        the whole name counts first, then its lower part where no other column shares it.
+        the whole name counts first, then its lower part where no other column shares it. That a column counts persons
+        may stand in brackets behind its name.
     source
         The file, for the message.
     given
@@ -124,6 +128,8 @@ def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | N
     >>> import pandas as pd
     >>> find_column(pd.DataFrame(columns=["网点编号", "经度"]), "lon", source="t.csv")
     '经度'
+    >>> find_column(pd.DataFrame(columns=["村名", "常住人口(人)"]), "population", source="t.csv")
+    '常住人口(人)'
     """
     plain = {_plain(str(column)): str(column) for column in reversed(attributes(table))}
     if given is not None:
@@ -133,6 +139,7 @@ def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | N
     lower = [(_plain(name.rsplit(JOINER, 1)[-1]), name) for name in plain.values() if JOINER in name]
     shared = [part for part, _ in lower]
     plain = {part: name for part, name in lower if shared.count(part) == 1} | plain
+    plain = {_IN_PERSONS.sub("", part): name for part, name in plain.items()} | plain
     found = next((plain[_plain(name)] for name in ALIASES[wanted] if _plain(name) in plain), None)
     return None if found is None else _computed(table, found, wanted, source)
 
