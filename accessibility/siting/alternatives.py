@@ -12,7 +12,7 @@ from accessibility.errors import InputError, checked
 from accessibility.siting.annealing import improve
 from accessibility.siting.closing import approach, begin_course, close_gap, finish_course
 from accessibility.siting.covering import read_covering, reduce_covering, take_columns
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.infeasible import refuse_boundless
 from accessibility.siting.limits import Limits
@@ -210,25 +210,25 @@ def portfolio(  # noqa: PLR0913 -- the limits of `solve_mclp`, and three of its 
     1  1        1    0.5      False
     2  2        1    0.5      False
     """
-    clock = Clock(limit_s=time_limit_s)
+    allowance = Allowance(limit_s=time_limit_s)
     limits = Limits.of(sites, budget, conditions)
     refuse_boundless(limits)
     _refuse(within, plans)
     reading = read_covering(problem, limits)
     if reading.terms.contradiction:
-        return _no_plans(refused_plan(problem, limits, "mclp", reading.terms.contradiction), within, clock)
-    course = close_gap(MostPeople(), reading.covering, 0.0, clock.part(_BEST_WORK))
-    best = cover_plan(problem, limits, reading, course, clock)
+        return _no_plans(refused_plan(problem, limits, "mclp", reading.terms.contradiction), within, allowance)
+    course = close_gap(MostPeople(), reading.covering, 0.0, allowance.part(_BEST_WORK))
+    best = cover_plan(problem, limits, reading, course, allowance)
     refuse_unproven(best)
     if course.short:
-        return _no_plans(best, within, clock)
+        return _no_plans(best, within, allowance)
     search = _Search(problem=problem, limits=limits, reading=reading, course=course, within=within)
     search.add(course.sites)
-    proofs = clock.first(_PROOFS)
+    proofs = allowance.first(_PROOFS)
     for site in problem.rows(best.selected).tolist():
         search.do_without(site, proofs.part(_PROOF_WORK))
-    search.gather(plans, clock)
-    return _told(search, best, plans, clock)
+    search.gather(plans, allowance)
+    return _told(search, best, plans, allowance)
 
 
 def _refuse(within: float, plans: int) -> None:
@@ -267,7 +267,7 @@ class _Search:
         parts = opened_parts(self.problem, self.limits, sites, self.reading.terms.required)
         self.found.setdefault(frozenset(parts["selected"]), parts)
 
-    def do_without(self, site: int, clock: Clock) -> None:
+    def do_without(self, site: int, allowance: Allowance) -> None:
         """Look for a good plan without a site of the best one, or prove that there is none."""
         if site in self.reading.terms.required:
             self.proven.add(site)
@@ -276,7 +276,7 @@ class _Search:
             return
         bound = self._priced(site)
         if bound >= self.wanted:
-            bound = self._solved(site, clock)
+            bound = self._solved(site, allowance)
         if math.isfinite(bound):  # otherwise nothing that meets the floors is known without the site
             self.bound[site] = bound * self.reading.covering.person
         if bound < self.wanted:
@@ -290,14 +290,14 @@ class _Search:
         bound = self.course.guide.bound - float(self.course.guide.close_loss[place[0]])
         return float(math.floor(bound + abs(bound) * SUMS + 1e-6))
 
-    def _solved(self, site: int, clock: Clock) -> float:
+    def _solved(self, site: int, allowance: Allowance) -> float:
         """Return the bound of plans without a site, and remember the plan found if it is a good one."""
         covering = self.reading.covering
         covering = take_columns(covering, covering.site != site)
         course = begin_course(MostPeople(), covering, 0.0, self.course.sites)
         course.wanted = self.wanted
-        approach(course, clock)
-        finish_course(course, clock)
+        approach(course, allowance)
+        finish_course(course, allowance)
         if course.short:
             return -math.inf if course.short_at_least else course.bound
         self.people[site] = course.value * covering.person
@@ -305,12 +305,12 @@ class _Search:
             self.add(course.sites)
         return course.bound
 
-    def gather(self, plans: int, clock: Clock) -> None:
+    def gather(self, plans: int, allowance: Allowance) -> None:
         """Look for more good plans, by leaving out a few sites of one that was found and filling up again."""
         random = np.random.default_rng(_SEED)
         covering = self.reading.covering
         for _ in range(_TRIALS * plans):
-            if len(self.found) >= plans or clock.up:
+            if len(self.found) >= plans or allowance.up:
                 return
             known = list(self.found)[int(random.integers(len(self.found)))]
             begun = self.problem.rows(self.found[known]["selected"])
@@ -319,12 +319,12 @@ class _Search:
                 return
             few = random.choice(loose, size=int(random.integers(1, 2 + len(loose) // 3)), replace=False)
             left = reduce_covering(take_columns(covering, ~np.isin(covering.site, few)))
-            chosen = improve(left, np.isin(left.site, begun), _ROUNDS, clock)
+            chosen = improve(left, np.isin(left.site, begun), _ROUNDS, allowance)
             if left.value(chosen) >= self.wanted and not left.shortage(chosen).any():
                 self.add(np.concatenate([left.opened, left.site[chosen]]))
 
 
-def _no_plans(best: SitingPlan, within: float, clock: Clock) -> Portfolio:
+def _no_plans(best: SitingPlan, within: float, allowance: Allowance) -> Portfolio:
     none = np.empty(0)
     return Portfolio(
         best=best,
@@ -337,11 +337,11 @@ def _no_plans(best: SitingPlan, within: float, clock: Clock) -> Portfolio:
         without_people=none,
         without_bound=none,
         message=best.message,
-        seconds=clock.spent_s,
+        seconds=allowance.spent_s,
     )
 
 
-def _told(search: _Search, best: SitingPlan, plans: int, clock: Clock) -> Portfolio:
+def _told(search: _Search, best: SitingPlan, plans: int, allowance: Allowance) -> Portfolio:
     """Return what the search found, the best plan first."""
     plans_found = (_as_plan(search.problem, best, parts) for parts in search.found.values())
     # In whole units: of plans that are as good, the order of rows decides nothing.
@@ -369,7 +369,7 @@ def _told(search: _Search, best: SitingPlan, plans: int, clock: Clock) -> Portfo
         without_people=np.fmax(np.array(without), np.array(tried)),
         without_bound=np.array([search.bound.get(row, np.nan) for row in rows]),
         sites=search.problem.sites_at(np.array(rows, dtype=np.intp)),
-        seconds=clock.spent_s,
+        seconds=allowance.spent_s,
     )
 
 

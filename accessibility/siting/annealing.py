@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.siting.covering import Covering
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.siting.greedy import Search
     from accessibility.streets.search.compiling import I64, U64, Flags
 
-_CHUNK = 500  # rounds between two looks at the clock
+_CHUNK = 500  # rounds between two looks at the time left
 _ROUND = 1_500  # what a round of the smallest question does
 _MOST_CLOSED = np.int64(8)  # numbers of one type: a literal would have every kernel it is handed to compiled anew
 _HOT, _COLD = 0.05, 0.001  # of what a typical open site covers: such a loss is taken every third time
@@ -41,7 +41,7 @@ _NO = np.bool_(False)  # noqa: FBT003 -- of one type
 
 
 def improve(
-    covering: Covering, chosen: NDArray[np.bool_], rounds: int, clock: Clock, *, seed: int = 0
+    covering: Covering, chosen: NDArray[np.bool_], rounds: int, allowance: Allowance, *, seed: int = 0
 ) -> NDArray[np.bool_]:
     """Return a plan no worse than `chosen`: exchanges, then so many rounds of simulated annealing.
 
@@ -54,8 +54,8 @@ def improve(
     chosen
         ``(c,)`` columns of a plan within the limits.
     rounds
-        How many; fewer only where the clock runs out.
-    clock
+        How many; fewer only where the allowance runs out.
+    allowance
         When to stop.
     seed
         Which stream of random numbers.
@@ -69,11 +69,11 @@ def improve(
     each, places = _round_work(covering), len(covering.site)
     room = (np.empty(_MOST_CLOSED, np.int64), np.empty(places, np.int64), np.empty(places, np.int64))
     for done in range(0, rounds, _CHUNK):
-        if clock.up or not search.opened.any():
+        if allowance.up or not search.opened.any():
             break
         heat = typical * _HOT * (_COLD / _HOT) ** (done / rounds)
         _anneal(search, random, (min(rounds - done, _CHUNK), heat), room)
-        clock.spend(_CHUNK * each)
+        allowance.spend(_CHUNK * each)
         best = _unless_worse(covering, search.best.copy(), best)
     return best
 

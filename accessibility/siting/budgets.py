@@ -30,7 +30,7 @@ from accessibility.errors import InfeasibleError, InputError, UnprovenError
 from accessibility.geo.arrays import starts_of
 from accessibility.siting.certificate import proven_part
 from accessibility.siting.dual import Descent
-from accessibility.siting.effort import SEED, Clock
+from accessibility.siting.effort import SEED, Allowance
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.local_search import LocalSearch
 from accessibility.siting.numbers import CLOSE, HALF, read_units
@@ -122,7 +122,9 @@ def share_budget(
         impossible = found.dual.bound < joined.covering.base + int(np.maximum(joined.covering.need, 0).sum())
         _refuse_short(joined, found.short, proven=impossible)
         if not found.fits:
-            msg = f"no plan that keeps to the limits was found within {Clock().limit}, and none was proven impossible"
+            msg = (
+                f"no plan that keeps to the limits was found within {Allowance().limit}, and none was proven impossible"
+            )
             raise UnprovenError(msg)
         return _proven(parts, limits, joined, found)
 
@@ -150,7 +152,7 @@ def _refuse_short(joined: JoinedParts, short: NDArray[np.int64], *, proven: bool
         msg = f"the floors cannot all be met: short by {listed}"
         raise InfeasibleError(msg)
     msg = (
-        f"no plan that covers as many people as are asked for was found within {Clock().limit}, and none was proven"
+        f"no plan that covers as many people as are asked for was found within {Allowance().limit}, and none was proven"
         f" impossible; the closest is short by {listed}"
     )
     raise UnprovenError(msg)
@@ -301,7 +303,7 @@ def search_at_prices(joined: JoinedParts, gap: float) -> PricedPlan:
     gap
         Relative gap between plan and bound that is near enough.
     """
-    covering, clock = joined.covering, Clock(work=_WORK, size=_WORK)
+    covering, allowance = joined.covering, Allowance(work=_WORK, size=_WORK)
     search, descent = LocalSearch(covering, joined.shared), Descent(covering)
     if not len(covering.site):
         return _plan_of(search, descent.dual)
@@ -316,7 +318,7 @@ def search_at_prices(joined: JoinedParts, gap: float) -> PricedPlan:
             descent.move(*shared_prices.mean)
         # What falls short of floors covers more than a plan may: the bound has to go below it.
         target = best.value if best.keeps else round(_BELOW * min(best.value, descent.dual.bound))
-        descent.run(target, rounds, clock, patient=True)
+        descent.run(target, rounds, allowance, patient=True)
         best = replace(best, dual=min(best.dual, descent.dual, key=lambda dual: dual.bound))
         if best.keeps and best.dual.bound - best.value <= gap * best.value:
             break
@@ -328,7 +330,8 @@ def search_at_prices(joined: JoinedParts, gap: float) -> PricedPlan:
 def _come_closest(search: LocalSearch, dual: Dual) -> PricedPlan:
     """Return the plan that a solver finds nearest to all floors, where swaps one by one have met a wall."""
     program = fall_short_least(search.covering)
-    values = solve_program(program, Effort(clock=Clock(), gap_absolute=HALF / search.covering.solver_weight)).values
+    effort = Effort(allowance=Allowance(), gap_absolute=HALF / search.covering.solver_weight)
+    values = solve_program(program, effort).values
     if values is not None:
         search.set(columns_of(search.covering, program, values))
     return _plan_of(search, dual)

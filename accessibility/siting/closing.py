@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.siting.covering import Covering
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.siting.goals import Goal, Guide
     from accessibility.siting.growing import Cutting
     from accessibility.siting.tree import Claim
@@ -131,7 +131,7 @@ def close_gap(
     goal: Goal,
     covering: Covering,
     gap: float,
-    clock: Clock,
+    allowance: Allowance,
     start: NDArray[np.intp] | None = None,
     claim: Callable[[], Claim] | None = None,
 ) -> Course:
@@ -145,7 +145,7 @@ def close_gap(
         The question.
     gap
         Relative gap that is near enough.
-    clock
+    allowance
         When to stop.
     start
         Sites of a plan to begin from, rows of the problem.
@@ -154,55 +154,55 @@ def close_gap(
     """
     course = begin_course(goal, covering, gap, start)
     course.claim = claim
-    approach(course, clock)
-    finish_course(course, clock)
+    approach(course, allowance)
+    finish_course(course, allowance)
     return course
 
 
-def approach(course: Course, clock: Clock) -> None:
+def approach(course: Course, allowance: Allowance) -> None:
     """Improve the plan and bound it without solving the question."""
     if course.closed:
         return
     if len(course.small.rows.item) < _SMALL:  # many a small question is closed at the first glance
-        course.take(course.goal.polish(course.small, course.chosen, _FEW_ROUNDS, clock))
+        course.take(course.goal.polish(course.small, course.chosen, _FEW_ROUNDS, allowance))
         if not course.short:
-            bound_course(course, clock)
+            bound_course(course, allowance)
         if course.closed:
             return
     glanced = course.value
-    course.take(course.goal.polish(course.small, course.chosen, _ROUNDS, clock))
+    course.take(course.goal.polish(course.small, course.chosen, _ROUNDS, allowance))
     if course.short:
-        _come_closest(course, clock.part(_FLOOR_WORK))
+        _come_closest(course, allowance.part(_FLOOR_WORK))
     if len(course.small.rows.item) < _LARGE:
         if course.guide is None or course.value > glanced:
-            bound_course(course, clock)
+            bound_course(course, allowance)
         return
     # Neither needs the other, and the kernels of both run beside each other.
     small, chosen = course.small, course.chosen
-    mine, other = clock.beside(_DUAL_WORK), clock.beside(_DUAL_WORK)
+    mine, other = allowance.beside(_DUAL_WORK), allowance.beside(_DUAL_WORK)
     with ThreadPoolExecutor(1) as beside:
         better = beside.submit(course.goal.polish, small, chosen, _LARGE_ROUNDS, other, seed=_LARGE_SEED)
         bound_course(course, mine)
         course.take(better.result())
-    clock.spend(mine.did + other.did)
+    allowance.spend(mine.did + other.did)
 
 
-def finish_course(course: Course, clock: Clock) -> None:
-    """Close what gap is left by solving the question, in turns that go on until nothing is left of gap or clock.
+def finish_course(course: Course, allowance: Allowance) -> None:
+    """Close what gap is left by solving the question, in turns that go on until nothing is left of gap or allowance.
 
     Small cores and annealing bring the plan close to the best one first: the better the plan, the less is left to
     solve. Whatever limit there is, the turns are the same, so that more of them never end with a worse plan.
     """
-    while not (course.closed or course.short or course.settled or clock.up):
-        before = clock.did
-        _take_turn(course, clock)
+    while not (course.closed or course.short or course.settled or allowance.up):
+        before = allowance.did
+        _take_turn(course, allowance)
         course.turns += 1
-        if clock.did == before:  # there is nothing to do
+        if allowance.did == before:  # there is nothing to do
             break
     cutting = course.cutting
     if course.closed and course.by == "solver" and cutting is not None:
         # A few cuts more may prove what the solver says.
-        cutting.run(clock, _CUT_WORK, cutting.claim.wanted - course.value)
+        cutting.run(allowance, _CUT_WORK, cutting.claim.wanted - course.value)
         course.by = "tree" if cutting.claim.wanted - cutting.value <= course.bound else "solver"
 
 
@@ -228,51 +228,51 @@ def begin_course(
     return course
 
 
-def bound_course(course: Course, clock: Clock) -> None:
+def bound_course(course: Course, allowance: Allowance) -> None:
     """Lower the bound by a dual, and remember what it tells about the columns."""
-    guide = course.goal.guide((course.covering, course.small), course.value, clock, course.guide)
+    guide = course.goal.guide((course.covering, course.small), course.value, allowance, course.guide)
     course.bounded = course.value
     if course.guide is None or guide.bound < course.guide.bound:
         course.guide = guide
     course.lower(guide.bound, "certificate")
 
 
-def _take_turn(course: Course, clock: Clock) -> None:
+def _take_turn(course: Course, allowance: Allowance) -> None:
     """Solve cores of the plan and anneal what they leave; later cut, solve the whole if it can be, and cross plans.
 
     Where plans are too large to be crossed every turn anneals longer and from another seed than the one before.
     """
     if course.guide is None or course.value > course.bounded:
-        bound_course(course, clock.part(_REBOUND_WORK))
+        bound_course(course, allowance.part(_REBOUND_WORK))
     if course.turns or len(course.small.site) > _CORE:  # a core of a small question is all of it, and soon solved
-        _reach_everybody(course, clock)
+        _reach_everybody(course, allowance)
     crosses = False
     if not course.turns:
         size = _CORE
-        while _solve_core(course, clock, size):
+        while _solve_core(course, allowance, size):
             size *= 2
     else:
-        _cut(course, clock)
-        _solve_whole(course, clock)
-        crosses = _cross_plans(course, clock)
+        _cut(course, allowance)
+        _solve_whole(course, allowance)
+        crosses = _cross_plans(course, allowance)
     if not (crosses or course.closed):
-        _anneal(course, clock, _LONG_ROUNDS << min(course.turns, _MOST_DOUBLED))
+        _anneal(course, allowance, _LONG_ROUNDS << min(course.turns, _MOST_DOUBLED))
 
 
-def _reach_everybody(course: Course, clock: Clock) -> None:
+def _reach_everybody(course: Course, allowance: Allowance) -> None:
     """Search for a plan that leaves nobody out, where no bound says that there is none."""
     small, goal = course.small, course.goal
     if not course.closed and goal.maximises_people and course.bound >= goal.ceiling(small):
         course.seeds += 1
-        course.take(leave_out_nobody(small, course.chosen, clock.part(_EVERYBODY_WORK), seed=course.seeds))
+        course.take(leave_out_nobody(small, course.chosen, allowance.part(_EVERYBODY_WORK), seed=course.seeds))
 
 
-def _anneal(course: Course, clock: Clock, rounds: int) -> None:
+def _anneal(course: Course, allowance: Allowance, rounds: int) -> None:
     """Anneal the plan from another seed than before, every other time among the likely columns alone."""
     course.seeds += 1
     among = _likely(course) if course.seeds % 2 else course.small
     begun = np.isin(among.site, course.small.site[course.chosen])
-    course.take(_columns(course, among, course.goal.polish(among, begun, rounds, clock, seed=course.seeds)))
+    course.take(_columns(course, among, course.goal.polish(among, begun, rounds, allowance, seed=course.seeds)))
 
 
 def _likely(course: Course) -> Covering:
@@ -285,11 +285,11 @@ def _likely(course: Course) -> Covering:
     return course.goal.reduce(fix_columns(small, np.zeros(len(near), np.bool_), ~near))
 
 
-def _annealed_anew(course: Course, clock: Clock) -> NDArray[np.bool_]:
+def _annealed_anew(course: Course, allowance: Allowance) -> NDArray[np.bool_]:
     """Return a plan from a new beginning."""
     course.seeds += 1
     small, goal = course.small, course.goal
-    return goal.polish(small, goal.start(small), _PARENT_ROUNDS, clock, seed=course.seeds)
+    return goal.polish(small, goal.start(small), _PARENT_ROUNDS, allowance, seed=course.seeds)
 
 
 def _columns(course: Course, left: Covering, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -298,7 +298,7 @@ def _columns(course: Course, left: Covering, chosen: NDArray[np.bool_]) -> NDArr
     return found
 
 
-def _cross_plans(course: Course, clock: Clock) -> bool:
+def _cross_plans(course: Course, allowance: Allowance) -> bool:
     """Anneal some plans anew and cross them, then the best of all turns: what none of them opens is seldom missed.
 
     Return whether what some open between them is little enough to be solved, and soon: annealing has its turn, too.
@@ -308,27 +308,27 @@ def _cross_plans(course: Course, clock: Clock) -> bool:
     for _ in range(_CHILDREN):
         parents = []
         for _ in range(_PARENTS):
-            if course.closed or clock.up:
+            if course.closed or allowance.up:
                 return True
-            parents.append(_swapped(course, _annealed_anew(course, clock), clock, _NEAR))
-        course.children.append(_swapped(course, _cross(course, parents, clock), clock, _WIDE))
-        value, before = course.value, clock.did
-        best = _cross(course, [course.chosen, *course.children], clock)
-        hard = clock.did - before > _EASY * _CORE_WORK * SHARED
+            parents.append(_swapped(course, _annealed_anew(course, allowance), allowance, _NEAR))
+        course.children.append(_swapped(course, _cross(course, parents, allowance), allowance, _WIDE))
+        value, before = course.value, allowance.did
+        best = _cross(course, [course.chosen, *course.children], allowance)
+        hard = allowance.did - before > _EASY * _CORE_WORK * SHARED
         if course.value > value:
-            _swapped(course, best, clock, _WIDE)
+            _swapped(course, best, allowance, _WIDE)
         if hard:
             return False
     return True
 
 
-def _swapped(course: Course, plan: NDArray[np.bool_], clock: Clock, each: int) -> NDArray[np.bool_]:
+def _swapped(course: Course, plan: NDArray[np.bool_], allowance: Allowance, each: int) -> NDArray[np.bool_]:
     """Return the best plan of what it opens and so many columns a site beside, from there again until none is better.
 
     The best plan of all is kept.
     """
-    while not (course.closed or clock.up):
-        better = _best_among(course, plan, _near(course, plan, each), clock)
+    while not (course.closed or allowance.up):
+        better = _best_among(course, plan, _near(course, plan, each), allowance)
         if course.goal.measure(course.small, better) == course.goal.measure(course.small, plan):
             break
         plan = better
@@ -342,22 +342,24 @@ def _near(course: Course, plan: NDArray[np.bool_], each: int) -> NDArray[np.bool
     return near
 
 
-def _cross(course: Course, plans: list[NDArray[np.bool_]], clock: Clock) -> NDArray[np.bool_]:
+def _cross(course: Course, plans: list[NDArray[np.bool_]], allowance: Allowance) -> NDArray[np.bool_]:
     """Return the best plan of what some plans open between them, as near as the work allows, and keep it if better."""
     measured = [course.goal.measure(course.small, plan) for plan in plans]
     best = max(range(len(plans)), key=lambda k: (-measured[k][0], measured[k][1]))
-    return _best_among(course, plans[best], np.any(plans, axis=0) & ~np.all(plans, axis=0), clock)
+    return _best_among(course, plans[best], np.any(plans, axis=0) & ~np.all(plans, axis=0), allowance)
 
 
-def _best_among(course: Course, plan: NDArray[np.bool_], core: NDArray[np.bool_], clock: Clock) -> NDArray[np.bool_]:
+def _best_among(
+    course: Course, plan: NDArray[np.bool_], core: NDArray[np.bool_], allowance: Allowance
+) -> NDArray[np.bool_]:
     """Return the best plan that differs from this one in a core alone, as near as the work allows; keep it if best."""
     child = replace(course, chosen=plan)
-    _solve_small(child, core, clock, near=0.0)
+    _solve_small(child, core, allowance, near=0.0)
     course.take(child.chosen)
     return child.chosen
 
 
-def _cut(course: Course, clock: Clock) -> None:
+def _cut(course: Course, allowance: Allowance) -> None:
     """Lower the bound by the linear program and its cuts, and remember what they tell about the columns."""
     if course.closed or course.claim is None or course.guide is None or len(course.covering.rows.item) > _CUT_ENTRIES:
         return
@@ -367,7 +369,7 @@ def _cut(course: Course, clock: Clock) -> None:
     before = course.bound
     cutting = course.cutting = course.cutting or begin_to_cut(course.claim(), course.covering, course.guide.dual)
     everybody = cutting.claim.wanted
-    cutting.run(clock, _CUT_WORK, everybody - course.value)
+    cutting.run(allowance, _CUT_WORK, everybody - course.value)
     bound = everybody - cutting.value
     if bound < course.guide.bound and not isinstance(cutting, PartedCutting):
         place = np.searchsorted(cutting.claim.sites, course.small.site, sorter=np.argsort(cutting.claim.sites))
@@ -379,25 +381,25 @@ def _cut(course: Course, clock: Clock) -> None:
         course.resting = _CUT_RESTS
 
 
-def _solve_core(course: Course, clock: Clock, size: int) -> bool:
+def _solve_core(course: Course, allowance: Allowance, size: int) -> bool:
     """Solve a core of about this size; return whether a larger one is worth a try."""
-    if course.closed or course.guide is None or clock.up:
+    if course.closed or course.guide is None or allowance.up:
         return False
     core, complete = _core(course, course.guide, size)
-    return _solve_small(course, core, clock, complete=complete) and not complete
+    return _solve_small(course, core, allowance, complete=complete) and not complete
 
 
 def _solve_small(
-    course: Course, core: NDArray[np.bool_], clock: Clock, *, complete: bool = False, near: float = _CORE_GAP
+    course: Course, core: NDArray[np.bool_], allowance: Allowance, *, complete: bool = False, near: float = _CORE_GAP
 ) -> bool:
     """Solve a core; return whether it was solved to the end, and was little enough for a try."""
     left = _left(course, core)
     if len(left.rows.item) > _ENTRIES * _CORE_WORK**_ENTRIES_POWER:
         return False
-    return _solve_left(course, left, clock.part(_CORE_WORK), complete=complete, near=near)
+    return _settle(course, left, allowance.part(_CORE_WORK), complete=complete, near=near)
 
 
-def _solve_whole(course: Course, clock: Clock) -> None:
+def _solve_whole(course: Course, allowance: Allowance) -> None:
     """Solve all that the bound does not rule out, where it is little enough; twice as long as what did not end.
 
     As long as turns bring better plans, the next one may leave less to solve: only what is soon solved is tried.
@@ -409,7 +411,7 @@ def _solve_whole(course: Course, clock: Clock) -> None:
     core, _ = _core(course, course.guide, len(course.chosen))
     left = _left(course, core)
     if len(left.rows.item) <= _ENTRIES * work**_ENTRIES_POWER:
-        solved = _solve_left(course, left, clock.part(work), complete=True)
+        solved = _settle(course, left, allowance.part(work), complete=True)
         course.attempts += not (better or solved)
 
 
@@ -440,9 +442,8 @@ def _possible(course: Course, guide: Guide) -> NDArray[np.bool_]:
     return possible
 
 
-def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool, near: float = _CORE_GAP) -> bool:
+def _settle(course: Course, left: Covering, allowance: Allowance, *, complete: bool, near: float = _CORE_GAP) -> bool:
     """Solve what is left to decide; return whether it was solved to the end."""
-    goal = course.goal
     if not len(left.site):
         # Nothing but the plan there is keeps to what the bound has decided.
         course.take(np.isin(course.small.site, left.opened))
@@ -450,13 +451,13 @@ def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool,
             course.lower(float(course.better - 1), "solver")
             course.settled = True
         return True
-    program = goal.program(left)
+    program = course.goal.program(left)
     # A core only has to bring a better plan; of the complete question nothing may be left.
     enough = 1 - 1e-6 if complete else max(near * (course.bound - course.value), 1 - 1e-6)
-    unit = goal.unit(left)
-    effort = Effort(clock=clock, gap=course.gap, gap_absolute=enough / unit, bound_only=True)
-    begun = np.isin(left.site, course.small.site[course.chosen])
-    answer = solve_program(program, effort, solution_of(left, program, begun))
+    unit = course.goal.unit(left)
+    effort = Effort(allowance=allowance, gap=course.gap, gap_absolute=enough / unit, bound_only=True)
+    begun = solution_of(left, program, np.isin(left.site, course.small.site[course.chosen]))
+    answer = solve_program(program, effort, begun)
     if answer.values is not None:
         course.take(_columns(course, left, columns_of(left, program, answer.values)))
     if complete:
@@ -468,11 +469,11 @@ def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool,
     return solved
 
 
-def _come_closest(course: Course, clock: Clock) -> None:
+def _come_closest(course: Course, allowance: Allowance) -> None:
     """Find a plan that covers what it has to, or for most people the one that comes closest to its floors."""
     small, floors = course.small, course.goal.maximises_people
     program = fall_short_least(small) if floors else course.goal.program(small)
-    answer = solve_program(program, Effort(clock=clock, gap_absolute=(1 - 1e-6) / course.goal.unit(small)))
+    answer = solve_program(program, Effort(allowance=allowance, gap_absolute=(1 - 1e-6) / course.goal.unit(small)))
     if answer.values is not None:
         course.take(columns_of(small, program, answer.values))
     if not floors:

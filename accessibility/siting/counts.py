@@ -17,7 +17,7 @@ from accessibility.siting.numbers import solver_unit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.siting.plan import Conditions, SitingPlan
     from accessibility.siting.problem import Problem
 
@@ -67,7 +67,7 @@ class Cover:
     impossible: bool  # whether it is proven that there are none
 
 
-def find_cover(reach: Reach, room: Room, clock: Clock, *, cheapest: bool = True) -> Cover:
+def find_cover(reach: Reach, room: Room, allowance: Allowance, *, cheapest: bool = True) -> Cover:
     """Return sites that serve every row, if there are any within the room.
 
     Rows that are hard to serve are asked about first; whatever serves a few rows of all is not dearer than what serves
@@ -77,7 +77,7 @@ def find_cover(reach: Reach, room: Room, clock: Clock, *, cheapest: bool = True)
     ----------
     reach, room
         Rows and the sites that can serve each, and the limits on the sites.
-    clock
+    allowance
         When to stop.
     cheapest
         Whether the cheapest are asked for, or any will do.
@@ -92,7 +92,7 @@ def find_cover(reach: Reach, room: Room, clock: Clock, *, cheapest: bool = True)
     asked = np.zeros(matrix.shape[0], np.bool_)
     asked[np.argsort(few, kind="stable")[:_AT_ONCE]] = True
     while True:
-        effort = Effort(clock=clock, gap=0.0 if cheapest else _ANY)
+        effort = Effort(allowance=allowance, gap=0.0 if cheapest else _ANY)
         answer = solve_within(_cheapest(matrix[np.flatnonzero(asked)], room), effort, room.budget)
         if answer.infeasible or answer.values is None:
             return Cover(chosen=None, impossible=answer.infeasible)
@@ -123,7 +123,9 @@ def cover_greedily(reach: Reach, room: Room) -> NDArray[np.bool_]:
         gain = gain - np.asarray(matrix[new].sum(axis=0)).ravel()
 
 
-def serve_most(reach: Reach, people: NDArray[np.float64], room: Room, clock: Clock) -> tuple[NDArray[np.bool_], float]:
+def serve_most(
+    reach: Reach, people: NDArray[np.float64], room: Room, allowance: Allowance
+) -> tuple[NDArray[np.bool_], float]:
     """Return sites that serve as many people as possible, and how many nobody can serve more than.
 
     Parameters
@@ -132,7 +134,7 @@ def serve_most(reach: Reach, people: NDArray[np.float64], room: Room, clock: Clo
         Rows and the sites that can serve each.
     people
         ``(n,)`` people of each of the rows asked about.
-    room, clock
+    room, allowance
         Limits, and when to stop.
     """
     r, m = reach.matrix.shape
@@ -152,7 +154,7 @@ def serve_most(reach: Reach, people: NDArray[np.float64], room: Room, clock: Clo
         row_lower=np.full(r + len(left), -np.inf),
         row_upper=np.concatenate([np.zeros(r), left]),
     )
-    answer = solve_within(program, Effort(clock=clock), room.budget)
+    answer = solve_within(program, Effort(allowance=allowance), room.budget)
     chosen = np.zeros(m, np.bool_) if answer.values is None else answer.values[:m] > _HALF
     return chosen, min(answer.bound * unit, float(weight.sum()))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.siting.lagrangian import Offers
     from accessibility.siting.medians import Room, Values
     from accessibility.streets.search.compiling import F64, I32, I64
@@ -83,7 +83,7 @@ class Relaxed:
 
 
 def solve_relaxation(
-    values: Values, room: Room, offers: Offers, visit: Callable[[NDArray[np.float64]], float], clock: Clock
+    values: Values, room: Room, offers: Offers, visit: Callable[[NDArray[np.float64]], float], allowance: Allowance
 ) -> Relaxed:
     """Return better offers and the cuts behind them, the best possible ones if the time allows.
 
@@ -95,7 +95,7 @@ def solve_relaxation(
         What to begin from.
     visit
         Is shown what opens (as fractions) after every round, and returns what the bound has to reach.
-    clock
+    allowance
         When to stop.
     """
     r, m = len(values.base), len(room.cost)
@@ -109,12 +109,12 @@ def solve_relaxation(
     relaxation = Relaxation(program, (start, np.arange(m + r) >= m, tight))
     best = offers
     for _ in range(_ROUNDS):
-        answer = relaxation.solve(clock)
+        answer = relaxation.solve(allowance)
         if answer.values is None or answer.duals is None:
             break
         best = max(best, _priced(values, room, batches, answer.duals), key=lambda p: p.bound)
         more = violated(values, answer.values[:m], answer.values[m:] * scale, scale)
-        if visit(answer.values[:m]) <= best.bound or not len(more) or clock.up:
+        if visit(answer.values[:m]) <= best.bound or not len(more) or allowance.up:
             break
         relaxation.add_rows(*more.constraints(values))
         batches.append(more)
@@ -126,7 +126,7 @@ def solve_choice(
     room: Room,
     relaxed: Relaxed,
     visit: Callable[[NDArray[np.float64]], tuple[float, float]],
-    clock: Clock,
+    allowance: Allowance,
 ) -> float:
     """Return a bound by branch and bound over the sites that the offers leave open; not verified independently.
 
@@ -141,7 +141,7 @@ def solve_choice(
         Where the relaxation ended.
     visit
         Is shown what opens, and returns the value of the best plan known and what the bound has to reach.
-    clock
+    allowance
         When to stop.
     """
     m, scale = len(room.cost), relaxed.cuts.scale
@@ -150,11 +150,11 @@ def solve_choice(
     never, always = fixed_sites(relaxed.offers, room, best * (1 + _REACHED))
     part = 0.5
     for _ in range(_ROUNDS):
-        if wanted <= bound or clock.up:
+        if wanted <= bound or allowance.up:
             break
         program = _program(values, room, cuts, fixed=(never, always))
         gap = max(best - wanted, 0.0) / max(best, 1e-300)
-        answer = solve_program(program, Effort(clock=clock, gap=gap * part))
+        answer = solve_program(program, Effort(allowance=allowance, gap=gap * part))
         if answer.infeasible:  # the best plan known is one of those in question: the solver errs
             break
         bound = max(bound, min(best, answer.bound * scale))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.siting.covering import Covering
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.streets.search.compiling import F64, I32, I64
 
 _CHUNK = 25
@@ -64,7 +64,7 @@ class Dual:
     reach: float = 0.0  # cost of covering one unit of weight more, where the cost is bounded
 
 
-def find_dual(covering: Covering, target: int, rounds: int, clock: Clock, begin: Dual | None = None) -> Dual:
+def find_dual(covering: Covering, target: int, rounds: int, allowance: Allowance, begin: Dual | None = None) -> Dual:
     """Return prices that prove a low bound on the weight that can be covered.
 
     Parameters
@@ -75,13 +75,13 @@ def find_dual(covering: Covering, target: int, rounds: int, clock: Clock, begin:
         Weight that some plan covers, `base` included; the search stops where the bound meets it.
     rounds
         Most rounds.
-    clock
+    allowance
         When to stop; some bound is found in any case.
     begin
         Prices of the same rows to begin from.
     """
     descent = Descent(covering, begin)
-    descent.run(target, rounds, clock)
+    descent.run(target, rounds, allowance)
     return descent.dual
 
 
@@ -109,9 +109,9 @@ class Descent:
         bare = covering.rows.lengths == 0
         self._state.price[bare] = people[0][bare]
 
-    def run(self, target: int, rounds: int, clock: Clock, *, patient: bool = False) -> None:
+    def run(self, target: int, rounds: int, allowance: Allowance, *, patient: bool = False) -> None:
         """Lower the bound, see `find_dual`; a patient search goes on where there is little progress."""
-        how = (rounds, _LITTLE if patient else _LEAST_PROGRESS, clock)
+        how = (rounds, _LITTLE if patient else _LEAST_PROGRESS, allowance)
         _search(self._question, self._state, float(target - self._covering.base), how)
 
     def move(self, floor: NDArray[np.float64], pack: NDArray[np.float64]) -> None:
@@ -130,7 +130,9 @@ class Descent:
         return replace(found, **own)
 
 
-def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock, *, patient: bool = False) -> Dual:
+def find_cover_dual(
+    covering: Covering, target: int, rounds: int, allowance: Allowance, *, patient: bool = False
+) -> Dual:
     """Return prices of rows that prove a high bound on the cost of covering all of them.
 
     No row is worth more than the cheapest column that covers it. Limits and packs are left out.
@@ -141,7 +143,7 @@ def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock, 
         The question.
     target
         Cost that some plan has, without what was spent before; the search stops where the bound meets it.
-    rounds, clock, patient
+    rounds, allowance, patient
         As in `find_dual`.
 
     Returns
@@ -155,7 +157,7 @@ def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock, 
     none = Pairs(start=np.zeros(len(cost) + 1, np.int64), item=np.empty(0, np.int32))
     question = _question(covering, people, (none, np.empty(0, np.int64)), PROFIT)
     state = _begin(worth, question)
-    _search(question, state, float(worth.sum()) - target, (rounds, _LITTLE if patient else _LEAST_PROGRESS, clock))
+    _search(question, state, float(worth.sum()) - target, (rounds, _LITTLE if patient else _LEAST_PROGRESS, allowance))
     _afford(question[0], cost, state.price)
     dual = _dual(covering, question, state)
     return replace(dual, bound=-float(dual.price.sum()) - covering.spent)
@@ -229,16 +231,16 @@ def _question(
     )
 
 
-def _search(question: tuple[Any, ...], state: DualState, target: float, how: tuple[int, float, Clock]) -> None:
+def _search(question: tuple[Any, ...], state: DualState, target: float, how: tuple[int, float, Allowance]) -> None:
     """Lower the bound until it meets the target, hardly moves any more, or the time is up."""
-    rounds, progress, clock = how
+    rounds, progress, allowance = how
     course, before = state.course, np.inf
     each = _READS * len(question[0][1]) + _ROW * len(question[2][0])
     room = room_to_descend(state)
     for done in range(0, rounds, _CHUNK):
         descend(question, state, room, target, _CHUNK)
-        clock.spend(_CHUNK * each)
-        if course[BOUND] <= target or course[LENGTH] < _SHORTEST or clock.up:
+        allowance.spend(_CHUNK * each)
+        if course[BOUND] <= target or course[LENGTH] < _SHORTEST or allowance.up:
             return
         if done % _TRIAL == 0:
             if before - course[BOUND] < progress * (course[BOUND] - target):

@@ -1,4 +1,4 @@
-"""`Clock`: what a search may still do, in work, the same on every machine, and in seconds where a user sets a limit.
+"""`Allowance`: what a search may still do, in work, the same on every machine, and in seconds where a user limits them.
 
 The random numbers of the searches stand here, too: a stream of its own for each, so that the same question gives the
 same plan.
@@ -23,11 +23,11 @@ WORK = 8e10
 """What a search may do where nobody sets a time limit, about a minute on the machine it was measured on; a unit is one
 pair of a site and a demand point read, about a nanosecond."""
 SHARED = WORK / 2
-"""What shares of a clock are shares of, unless it is a part of another: no stage of a search takes all there is."""
+"""What shares of an allowance are of, unless it is a part of another: no stage of a search takes all there is."""
 
 
 @dataclass(kw_only=True, eq=False)
-class Clock:
+class Allowance:
     """What is left to a search that began when this was made.
 
     Searches count their work and plan by it alone, so that the same question takes the same course on a slow, busy or
@@ -37,8 +37,8 @@ class Clock:
 
     limit_s: float | None = None  # wall seconds; None for no such limit.
     work: float | None = None  # units of work; `WORK` without a time limit and endless with one, if None.
-    size: float = SHARED  # what shares of this clock are shares of
-    _over: Clock | None = None
+    size: float = SHARED  # what shares of this allowance are shares of
+    _over: Allowance | None = None
     _done: float = 0.0
     _begun: float = field(default_factory=lambda: time.monotonic() - compiled_s())
 
@@ -88,7 +88,7 @@ class Clock:
             self._over.spend(work)
 
     def part(self, share: float) -> Self:
-        """Return a clock for a share of the size of this one, however much is left of it: schedules are no one's time.
+        """Return an allowance for a share of the size of this one, however much is left of it: shares do not shrink.
 
         What is spent there is spent here, too.
         """
@@ -97,12 +97,12 @@ class Clock:
         return type(self)(limit_s=limit, work=size, size=size, _over=self)
 
     def first(self, share: float) -> Self:
-        """Return a clock for all but a rest of what is left, which somebody else will need."""
+        """Return an allowance for all but a rest of what is left, which somebody else will need."""
         limit = None if self.limit_s is None else self.left_s * share
         return type(self)(limit_s=limit, work=self.left * share, size=self.size, _over=self)
 
     def beside(self, share: float) -> Self:
-        """Return a clock as `part` does, for a thread of its own: `spend` what it `did` here when it has ended."""
+        """Return an allowance as `part` does, for a thread of its own: `spend` what it `did` here when it has ended."""
         size = share * self.size
         return type(self)(limit_s=None if self.limit_s is None else self.left_s, work=min(size, self.left), size=size)
 

@@ -18,7 +18,7 @@ from accessibility.siting.numbers import HALF
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
 
 INFINITE = float("inf")
 _ADDS_UP = 1e-6
@@ -54,7 +54,7 @@ class Program:
 class Effort:
     """How much a solver may do, and how near is near enough."""
 
-    clock: Clock | None = None  # what is left to it; None for no limit.
+    allowance: Allowance | None = None  # what is left to it; None for no limit.
     gap: float = 0.0  # relative gap between incumbent and bound at which it may stop
     # the same in units of the objective: just below 1 where every objective is a whole number
     gap_absolute: float = 1e-9
@@ -204,24 +204,24 @@ def _solved(program: Program, effort: Effort, warm: NDArray[np.float64] | None, 
         solution = highspy.HighsSolution()
         solution.col_value = warm.tolist()
         highs.setSolution(solution)
-    _run(highs, effort.clock, mixed=mixed)
+    _run(highs, effort.allowance, mixed=mixed)
     return _answer(highs, program, mixed=mixed, seconds=time.monotonic() - begun)
 
 
 def _run(
-    highs: _Highs, clock: Clock | None, *, mixed: bool, iteration: float = _ITERATION, interior: bool = False
+    highs: _Highs, allowance: Allowance | None, *, mixed: bool, iteration: float = _ITERATION, interior: bool = False
 ) -> None:
-    """Run the solver until it ends or its clock is up, and count what it did.
+    """Run the solver until it ends or its allowance is spent, and count what it did.
 
-    Its own clock is set only where the user has one. It looks at limits of ours at the same places of the same search.
+    Its own time limit is set only where the user has one. It looks at our limits at the same places of a search.
     """
-    if clock is None:
+    if allowance is None:
         _launch(highs)
         return
     method = "ipm" if interior else "simplex"
     before = 0 if interior else max(highs.getInfo().simplex_iteration_count, 0)  # only the simplex method goes on
     each = iteration * (highs.getNumNz() + highs.getNumCol() + highs.getNumRow())
-    most = clock.left / each
+    most = allowance.left / each
     looks = 0
 
     def look(_kind: Any, _message: str, _out: Any, says: Any, _data: Any) -> None:
@@ -233,13 +233,13 @@ def _run(
     if mixed:
         highs.setCallback(look, None)
         highs.startCallbackInt(int(cb.HighsCallbackType.kCallbackMipInterrupt))
-    if math.isfinite(clock.left_s):
-        # The solver's clock runs on over all its solves.
-        highs.setOptionValue("time_limit", highs.getRunTime() + clock.left_s)
+    if math.isfinite(allowance.left_s):
+        # The solver's own clock runs on over all its solves.
+        highs.setOptionValue("time_limit", highs.getRunTime() + allowance.left_s)
     if not mixed and math.isfinite(most):
         highs.setOptionValue(f"{method}_iteration_limit", int(min(before + most, 2**31 - 1)))
     _launch(highs)
-    clock.spend(each * max(getattr(highs.getInfo(), f"{method}_iteration_count") - before, looks * _LOOK, 1))
+    allowance.spend(each * max(getattr(highs.getInfo(), f"{method}_iteration_count") - before, looks * _LOOK, 1))
 
 
 def _launch(highs: _Highs) -> None:
@@ -353,7 +353,7 @@ class Relaxation:
         added = self._highs.addRows(count, lower, above, rows.nnz, starts, index, value)
         self._refused |= added == highspy.HighsStatus.kError
 
-    def solve(self, clock: Clock, iteration: float = _ITERATION) -> Answer:
+    def solve(self, allowance: Allowance, iteration: float = _ITERATION) -> Answer:
         """Return the answer for the rows there are; an iteration counts so much for every entry, row and column.
 
         Without values where the solver refused the program or a row of it.
@@ -370,5 +370,5 @@ class Relaxation:
                 infeasible=False,
                 seconds=0.0,
             )
-        _run(self._highs, clock, mixed=False, iteration=iteration, interior=self._interior)
+        _run(self._highs, allowance, mixed=False, iteration=iteration, interior=self._interior)
         return _answer(self._highs, self._program, mixed=False, seconds=time.monotonic() - begun)

@@ -11,7 +11,7 @@ from accessibility.errors import InputError, checked
 from accessibility.siting.certificate import coverable
 from accessibility.siting.closing import approach, begin_course, close_gap, finish_course
 from accessibility.siting.covering import keep_columns, limits_left, read_covering, take_columns
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.infeasible import refuse_boundless, refuse_gap
 from accessibility.siting.limits import Limits, read_terms
@@ -200,23 +200,23 @@ def coverage_frontier(
     2     2.0            40.0          40.0
     3     3.0            60.0          60.0
     """
-    clock = Clock(limit_s=time_limit_s)
+    allowance = Allowance(limit_s=time_limit_s)
     refuse_gap(gap)
     several = _several(budgets, sites, conditions)
     readings = _read(problem, several)
     courses = _begin(readings, gap)
-    _approach(courses, clock.part(_APPROACH))
-    _finish(courses, clock.first(_FINISH))
+    _approach(courses, allowance.part(_APPROACH))
+    _finish(courses, allowance.first(_FINISH))
     by: Literal["budget", "sites"] = "budget" if sites is None else "sites"
     steps = tuple(_asked(limits) for limits in several)
     possible = [k for k, reading in enumerate(readings) if not reading.terms.contradiction]
-    rollout = find_rollout(problem, [courses[k] for k in possible], clock)
+    rollout = find_rollout(problem, [courses[k] for k in possible], allowance)
     for step, course in zip(steps, courses, strict=True):
         # Where time was short the one order may hold a better plan than the search found for this budget.
         opened = problem.rows(rollout.order[: rollout.opened(**{by: step})])
         course.take(np.isin(course.small.site, opened))
     plans = tuple(
-        _plan(problem, limits, reading, course, clock)
+        _plan(problem, limits, reading, course, allowance)
         for limits, reading, course in zip(several, readings, courses, strict=True)
     )
     bound, bound_by = _tightened(plans)
@@ -228,7 +228,7 @@ def coverage_frontier(
         bound_by=bound_by,
         rollout=rollout,
         ceiling_people=float(problem.people[coverable(problem, several[-1].conditions)].sum()),
-        seconds=clock.spent_s,
+        seconds=allowance.spent_s,
     )
 
 
@@ -294,23 +294,23 @@ def _smaller(small: Covering, covering: Covering) -> Covering:
     return take_columns(replace(small, most=covering.most, budget=covering.budget), np.isin(small.site, covering.site))
 
 
-def _approach(courses: Sequence[Course], clock: Clock) -> None:
+def _approach(courses: Sequence[Course], allowance: Allowance) -> None:
     """Improve and bound every plan, each from the plan of the budget before it."""
     for place, course in enumerate(courses):
         if place:
             _carry_over(courses[place - 1], course)
-        approach(course, clock.part(1.0 / (len(courses) - place)))
+        approach(course, allowance.part(1.0 / (len(courses) - place)))
 
 
-def _finish(courses: Sequence[Course], clock: Clock) -> None:
-    """Solve what the bounds leave open, every budget for its share in turn, until the clock is up."""
+def _finish(courses: Sequence[Course], allowance: Allowance) -> None:
+    """Solve what the bounds leave open, every budget for its share in turn, until the allowance is spent."""
     before = -1.0
-    while before < clock.did and not clock.up:
-        before = clock.did
+    while before < allowance.did and not allowance.up:
+        before = allowance.did
         for place, course in enumerate(courses):
             if place:
                 _carry_over(courses[place - 1], course)
-            finish_course(course, clock.part(1.0 / len(courses)))
+            finish_course(course, allowance.part(1.0 / len(courses)))
 
 
 def _carry_over(smaller: Course, course: Course) -> None:
@@ -318,10 +318,10 @@ def _carry_over(smaller: Course, course: Course) -> None:
     course.take(np.isin(course.small.site, smaller.small.site[smaller.chosen]))
 
 
-def _plan(problem: Problem, limits: Limits, reading: Reading, course: Course, clock: Clock) -> SitingPlan:
+def _plan(problem: Problem, limits: Limits, reading: Reading, course: Course, allowance: Allowance) -> SitingPlan:
     if reading.terms.contradiction:
         return refused_plan(problem, limits, "mclp", reading.terms.contradiction)
-    return cover_plan(problem, limits, reading, course, clock)
+    return cover_plan(problem, limits, reading, course, allowance)
 
 
 def _covered(plans: Sequence[SitingPlan]) -> NDArray[np.float64]:
@@ -473,7 +473,7 @@ def floor_price(
     0    0.0            40.0           0.0           0.0
     1    0.5             NaN           NaN          10.0
     """
-    clock = Clock(limit_s=time_limit_s)
+    allowance = Allowance(limit_s=time_limit_s)
     limits = Limits.of(sites, budget, conditions)
     refuse_boundless(limits)
     several = [_floored(limits, floor) for floor in (0.0, *_ascending(floors))]
@@ -481,14 +481,14 @@ def floor_price(
     # From the highest floor down: what meets it meets the lower ones, too.
     for left, asked in zip(range(len(several), 0, -1), reversed(several), strict=True):
         known = plans[-1] if plans and plans[-1].status != "infeasible" else None
-        plans.append(_solve(problem, asked, known, clock.part(1.0 / left)))
+        plans.append(_solve(problem, asked, known, allowance.part(1.0 / left)))
     free, *found = reversed(plans)
     return FloorPrice(
         floors=tuple(asked.conditions.floor for asked in several[1:]),
         free=free,
         plans=tuple(found),
         bound_people=_bounds([free, *found])[1:],
-        seconds=clock.spent_s,
+        seconds=allowance.spent_s,
     )
 
 
@@ -508,14 +508,14 @@ def _floored(limits: Limits, floor: float) -> Limits:
     return replace(limits, conditions=replace(limits.conditions, floor=floor))
 
 
-def _solve(problem: Problem, limits: Limits, known: SitingPlan | None, clock: Clock) -> SitingPlan:
+def _solve(problem: Problem, limits: Limits, known: SitingPlan | None, allowance: Allowance) -> SitingPlan:
     """Return the best plan under the limits, beginning from one that is known to keep to them."""
     reading = read_covering(problem, limits)
     if reading.terms.contradiction:
         return refused_plan(problem, limits, "mclp", reading.terms.contradiction)
     begun = None if known is None else problem.rows(known.selected)
-    course = close_gap(MostPeople(), reading.covering, 0.0, clock, begun)
-    return cover_plan(problem, limits, reading, course, clock)
+    course = close_gap(MostPeople(), reading.covering, 0.0, allowance, begun)
+    return cover_plan(problem, limits, reading, course, allowance)
 
 
 def _covered_with(plans: Sequence[SitingPlan]) -> NDArray[np.float64]:

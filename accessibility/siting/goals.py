@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.siting.covering import Covering
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.siting.exact import Program
 
 _ROUNDS = 3000
@@ -64,14 +64,16 @@ class Goal(Protocol):
         """Return a plan to begin from."""
 
     def polish(
-        self, covering: Covering, chosen: NDArray[np.bool_], rounds: int, clock: Clock, *, seed: int = 0
+        self, covering: Covering, chosen: NDArray[np.bool_], rounds: int, allowance: Allowance, *, seed: int = 0
     ) -> NDArray[np.bool_]:
         """Return a plan no worse."""
 
     def program(self, covering: Covering) -> Program:
         """Return the question as a program."""
 
-    def guide(self, of: tuple[Covering, Covering], value: int, clock: Clock, before: Guide | None = None) -> Guide:
+    def guide(
+        self, of: tuple[Covering, Covering], value: int, allowance: Allowance, before: Guide | None = None
+    ) -> Guide:
         """Return a bound, and what it tells about the columns of the second, the reduced covering.
 
         A search that has been here `before` is patient: it goes on where a first one sees little progress.
@@ -106,24 +108,26 @@ class MostPeople:
         return everything if covering.fits(everything) else open_for_floors(covering)
 
     def polish(
-        self, covering: Covering, chosen: NDArray[np.bool_], rounds: int, clock: Clock, *, seed: int = 0
+        self, covering: Covering, chosen: NDArray[np.bool_], rounds: int, allowance: Allowance, *, seed: int = 0
     ) -> NDArray[np.bool_]:
         """Return a plan no worse, by exchanges and annealing, of many columns after swaps."""
         if not covering.floored and len(covering.site) > _FEW:
             each = _PAIRS * len(covering.site) / max(len(covering.rows.item), 1)
             swaps = rounds * min(max(int(each), _SWAPS[0]), _SWAPS[1])
-            chosen = swap_sites(covering, chosen, swaps, clock, seed=seed)
-        return improve(covering, chosen, rounds, clock, seed=seed)
+            chosen = swap_sites(covering, chosen, swaps, allowance, seed=seed)
+        return improve(covering, chosen, rounds, allowance, seed=seed)
 
     def program(self, covering: Covering) -> Program:
         """Return the program that covers most people."""
         return cover_most(covering)
 
-    def guide(self, of: tuple[Covering, Covering], value: int, clock: Clock, before: Guide | None = None) -> Guide:
+    def guide(
+        self, of: tuple[Covering, Covering], value: int, allowance: Allowance, before: Guide | None = None
+    ) -> Guide:
         """Return the Lagrangian bound; of the merged question, so that its prices hold for the problem itself."""
         merged, small = of
         descent = Descent(merged) if before is None or before.descent is None else before.descent
-        descent.run(value, _ROUNDS, clock, patient=before is not None)
+        descent.run(value, _ROUNDS, allowance, patient=before is not None)
         dual, place = descent.dual, columns_in(merged, small)
         return Guide(dual, dual.bound, dual.share[place], dual.open_loss[place], dual.close_loss[place], descent)
 
@@ -157,16 +161,16 @@ class LeastCost:
         return open_until(covering, self._reach(covering))
 
     def polish(
-        self, covering: Covering, chosen: NDArray[np.bool_], rounds: int, clock: Clock, *, seed: int = 0
+        self, covering: Covering, chosen: NDArray[np.bool_], rounds: int, allowance: Allowance, *, seed: int = 0
     ) -> NDArray[np.bool_]:
         """Return a plan no dearer: as long as a budget of a little less still buys enough."""
         reach, best = self._reach(covering), chosen
         for cut in range(_CHEAPER):
             cost = int(covering.cost[best].sum())
-            if not cost or clock.up:
+            if not cost or allowance.up:
                 break
             less = replace(covering, budget=cost - 1)
-            trial = close_needless(less, improve(less, trim(less, best), rounds, clock, seed=seed + cut), reach)
+            trial = close_needless(less, improve(less, trim(less, best), rounds, allowance, seed=seed + cut), reach)
             if self.measure(less, trial)[0]:
                 break
             best = trial
@@ -178,27 +182,29 @@ class LeastCost:
             return cover_every_row(covering)
         return reach_people(covering, self.reach - covering.base)
 
-    def guide(self, of: tuple[Covering, Covering], value: int, clock: Clock, before: Guide | None = None) -> Guide:
+    def guide(
+        self, of: tuple[Covering, Covering], value: int, allowance: Allowance, before: Guide | None = None
+    ) -> Guide:
         """Return a bound on the cost, and what it tells about the columns."""
         merged, small = of
         if self.reach is None:
-            dual = find_cover_dual(small, -value - small.spent, _ROUNDS, clock, patient=before is not None)
+            dual = find_cover_dual(small, -value - small.spent, _ROUNDS, allowance, patient=before is not None)
             return Guide(dual, dual.bound, dual.share, dual.open_loss, dual.close_loss)
-        return self._price_reach(merged, small, -value - small.spent, clock)
+        return self._price_reach(merged, small, -value - small.spent, allowance)
 
-    def _price_reach(self, merged: Covering, small: Covering, cost: int, clock: Clock) -> Guide:
+    def _price_reach(self, merged: Covering, small: Covering, cost: int, allowance: Allowance) -> Guide:
         """Return a bound on the cost of reaching enough people.
 
         Prices that bound what a budget can cover say as well which budget could cover enough; prices for that budget
         say it better.
         """
         reach = self._reach(merged)
-        best = _priced(merged, reach, cost, clock)
+        best = _priced(merged, reach, cost, allowance)
         for _ in range(_TURNS - 1):
             least = -best.bound
-            if least >= cost or not np.isfinite(least) or clock.up:
+            if least >= cost or not np.isfinite(least) or allowance.up:
                 break
-            dual = _priced(merged, reach, int(least), clock, best)
+            dual = _priced(merged, reach, int(least), allowance, best)
             best = dual if -dual.bound > least else best
         place = columns_in(merged, small)
         return Guide(best, best.bound - small.spent, best.share[place], best.open_loss[place], best.close_loss[place])
@@ -207,11 +213,11 @@ class LeastCost:
         return covering.base + int(covering.weight.sum()) if self.reach is None else self.reach
 
 
-def _priced(merged: Covering, reach: int, budget: int, clock: Clock, begin: Dual | None = None) -> Dual:
+def _priced(merged: Covering, reach: int, budget: int, allowance: Allowance, begin: Dual | None = None) -> Dual:
     """Return what prices for this budget prove about the cost of a weight of `reach`; floors are left out."""
     budget = min(budget, int(merged.cost.sum()) - 1)
     limited = replace(merged, budget=budget, need=np.zeros(len(merged.need), np.int64))
-    return price_of_reach(limited, find_dual(limited, reach, _ROUNDS, clock, begin=begin), reach)
+    return price_of_reach(limited, find_dual(limited, reach, _ROUNDS, allowance, begin=begin), reach)
 
 
 def columns_in(merged: Covering, small: Covering) -> NDArray[np.intp]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.siting.covering import Covering
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.streets.search.compiling import I32, I64, U64, Flags
 
 _1 = np.uint64(1)
@@ -292,7 +292,7 @@ def _fill_until(search: Search, reach: int) -> None:
         turn_column(j, search)
 
 
-_CHUNK = 20_000  # swaps between two looks at the clock
+_CHUNK = 20_000  # swaps between two looks at the time left
 # Of what a typical open site alone covers: such a loss is taken every third time. One seed begins hotter than another.
 _HOT, _COLD = (0.045, 0.03, 0.06), 0.0015
 _FINE = np.int64(1 << 30)
@@ -302,7 +302,7 @@ _READS, _SWAP = 1.5, 65  # what a swap does: columns read, and what it costs bes
 
 
 def swap_sites(
-    covering: Covering, chosen: NDArray[np.bool_], swaps: int, clock: Clock, *, seed: int = 0
+    covering: Covering, chosen: NDArray[np.bool_], swaps: int, allowance: Allowance, *, seed: int = 0
 ) -> NDArray[np.bool_]:
     """Return a plan that covers no fewer than `chosen`, after so many swaps were tried.
 
@@ -313,8 +313,8 @@ def swap_sites(
     chosen
         ``(c,)`` columns of a plan within the limits.
     swaps
-        How many; fewer only where the clock runs out.
-    clock
+        How many; fewer only where the allowance runs out.
+    allowance
         When to stop.
     seed
         Which stream of random numbers, and how hot the search begins.
@@ -327,11 +327,11 @@ def swap_sites(
     random = np.array([SEED + np.uint64(seed)], np.uint64)
     hot = _HOT[seed % len(_HOT)]
     for done in range(0, swaps, _CHUNK):
-        if clock.up:
+        if allowance.up:
             break
         heat = alone * hot * (_COLD / hot) ** (done / swaps)
         _swap(search, plan, random, (min(_CHUNK, swaps - done), heat))
-        clock.spend(_CHUNK * (_READS * len(covering.rows.item) / len(covering.site) + _SWAP))
+        allowance.spend(_CHUNK * (_READS * len(covering.rows.item) / len(covering.site) + _SWAP))
     return plan[1]
 
 

@@ -28,7 +28,7 @@ from accessibility.streets.search.compiling import maker
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.siting.plan import SitingPlan
     from accessibility.siting.problem import Problem
     from accessibility.siting.tree import Claim
@@ -52,7 +52,7 @@ def find_halves(
     values: NDArray[np.float64],
     among: NDArray[np.intp],
     most: int,
-    clock: Clock,
+    allowance: Allowance,
 ) -> Pairs:
     """Return sets of rows, those first whose halves the values fall short of most, times what a row loses.
 
@@ -68,7 +68,7 @@ def find_halves(
         Which rows and halves are summed.
     most
         How many sets.
-    clock
+    allowance
         What the search counts against.
     """
     matrix, least = rows
@@ -83,7 +83,7 @@ def find_halves(
         rows_in = among[(slack < loose)[among] & (loses < size)[among]]
         if len(rows_in) > _MOST_ROWS:
             rows_in = np.sort(rows_in[np.argsort(-(worth * (size - loses))[rows_in], kind="stable")[:_MOST_ROWS]])
-        found = _sets(odd[rows_in], values, (loses[rows_in], least[rows_in], worth[rows_in]), most, clock)
+        found = _sets(odd[rows_in], values, (loses[rows_in], least[rows_in], worth[rows_in]), most, allowance)
         found = Pairs(start=found.start, item=rows_in[found.item].astype(np.int32))
         if len(found) >= _ENOUGH * most:
             break
@@ -104,7 +104,7 @@ def _sets(
     values: NDArray[np.float64],
     of: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
     most: int,
-    clock: Clock,
+    allowance: Allowance,
 ) -> Pairs:
     """Return the sets among these rows, those that cut off most first, no row too often."""
     there = np.flatnonzero(values > _LEAST)
@@ -126,7 +126,7 @@ def _sets(
         (sets, lost),
         _VIOLATED,
     )
-    clock.spend(_READS * (steps + shared.nnz))
+    allowance.spend(_READS * (steps + shared.nnz))
     worth = np.append(of[2], INFINITE)[sets[:count]].min(axis=1)  # -1, no row, is the last
     order = np.argsort((lost[:count] - 1.0) * worth, kind="stable")
     used, lines = np.zeros(len(of[0]), np.intp), []
@@ -220,12 +220,12 @@ _SAMPLE = 64  # rows that are looked at for it
 _MANY_ROWS, _FAR = 10_000, 0.25  # of a claim, some of whose rows are fixed: what they are covered more or less
 
 
-def witnessed(problem: Problem, plan: SitingPlan, clock: Clock) -> SitingPlan:
+def witnessed(problem: Problem, plan: SitingPlan, allowance: Allowance) -> SitingPlan:
     """Return the plan with evidence for what the solver alone says, where that is cheap: every plan, or a tree."""
     plan = confirmed(problem, plan)
     if plan.bound_by != "solver" or plan.status == "feasible" or plan.ended_by != "proof":
         return plan
-    share = clock.part(_SHARE)
+    share = allowance.part(_SHARE)
     trees: list[Tree] = []
     for claim in claims_of(problem, plan):
         tree = grow_tree(claim, share)
@@ -235,7 +235,7 @@ def witnessed(problem: Problem, plan: SitingPlan, clock: Clock) -> SitingPlan:
     return replace(plan, bound_by="tree", trees=tuple(trees)) if trees else plan
 
 
-def grow_tree(claim: Claim, clock: Clock) -> Tree | None:
+def grow_tree(claim: Claim, allowance: Allowance) -> Tree | None:
     """Return a tree that proves a small claim; None where none is found soon."""
     if claim.rows.nnz > _ENTRIES or not len(claim.least):
         return None
@@ -246,7 +246,7 @@ def grow_tree(claim: Claim, clock: Clock) -> Tree | None:
     enough = claim.wanted - claim.hair
     while parts:
         within = parts.pop()
-        point = relaxed.solve(within, enough, clock)
+        point = relaxed.solve(within, enough, allowance)
         if point is None or (len(prices) + len(parts)) * len(claim.least) > _PRICES or len(prices) > _LEAVES:
             return None
         if point.loss >= enough:
@@ -336,11 +336,11 @@ class ClaimBound:
         return found
 
     def solve(
-        self, within: tuple[NDArray[np.float64], NDArray[np.float64]], wanted: float, clock: Clock
+        self, within: tuple[NDArray[np.float64], NDArray[np.float64]], wanted: float, allowance: Allowance
     ) -> Point | None:
         """Return what is lost at the least within bounds of the columns; None where the solver does not say."""
         self._solver.bound_columns(*within)
-        answer = self._solver.solve(clock, self._inside if self._interior else _ITERATION)
+        answer = self._solver.solve(allowance, self._inside if self._interior else _ITERATION)
         turned = sparse.csr_array(self.rows.T)
         if answer.infeasible:
             return self._never(within, turned, wanted)
@@ -389,12 +389,12 @@ class ClaimBound:
                 return Point(loss=rounded(self.claim, loss), price=price, values=within[1])
         return None
 
-    def cut(self, point: Point, clock: Clock) -> bool:
+    def cut(self, point: Point, allowance: Allowance) -> bool:
         """Add halves that a point does not keep to; return whether there are any."""
         r, size = len(self.claim.least), len(self.least)
         among = self._kept[(self._kept < self.claim.small) | (self._kept >= r)]
         most = max(_MANY, r // _EACH)
-        lines = find_halves(self.claim, (self.rows, self.least), point.values, among, most, clock)
+        lines = find_halves(self.claim, (self.rows, self.least), point.values, among, most, allowance)
         if not len(lines):
             return False
         shape = (len(lines), len(self.least))
@@ -434,25 +434,25 @@ class Cutting:
         self.tree: Tree | None = None
         self.ended = False
 
-    def run(self, clock: Clock, share: float, wanted: float) -> None:
-        """Cut until the loss is what is wanted, nothing more is found, or a share of the clock's size is spent.
+    def run(self, allowance: Allowance, share: float, wanted: float) -> None:
+        """Cut until the loss is what is wanted, nothing more is found, or a share of the allowance's size is spent.
 
         The last solution may take as much again. None is begun that would take more: nothing is known of one that is
         cut short.
         """
-        most = share * clock.size
-        end = clock.did + most
-        while not (clock.up or self.ended or clock.did >= end or self.work > 2 * most):
-            self.step(clock, wanted)
+        most = share * allowance.size
+        end = allowance.did + most
+        while not (allowance.up or self.ended or allowance.did >= end or self.work > 2 * most):
+            self.step(allowance, wanted)
 
     @property
     def work(self) -> float:
         """What the next solution takes, more or less."""
         return self._program.work
 
-    def step(self, clock: Clock, wanted: float) -> None:
+    def step(self, allowance: Allowance, wanted: float) -> None:
         """Solve and cut once more."""
-        point = self._program.solve((np.zeros(len(self.claim.loss)), self.claim.upper), wanted, clock)
+        point = self._program.solve((np.zeros(len(self.claim.loss)), self.claim.upper), wanted, allowance)
         if point is None:
             self.ended = True
             return
@@ -461,7 +461,7 @@ class Cutting:
             self.tree = Tree(split=np.array([-1], dtype=np.int32), price=point.price[None], halves=self._program.halves)
         if not len(self._program.halves) and len(self.claim.least) > _MANY_ROWS:
             self._program.fix(point)
-        self.ended = point.loss >= wanted or not self._program.cut(point, clock)
+        self.ended = point.loss >= wanted or not self._program.cut(point, allowance)
 
     @property
     def sites(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.siting.counts import Counts
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.siting.limits import Limits, Terms
     from accessibility.siting.plan import Model
     from accessibility.siting.problem import Problem
@@ -63,13 +63,13 @@ def refuse_gap(gap: float) -> None:
         raise InputError(msg)
 
 
-def contradictory(problem: Problem, limits: Limits, terms: Terms, clock: Clock, model: Model) -> SitingPlan:
+def contradictory(problem: Problem, limits: Limits, terms: Terms, allowance: Allowance, model: Model) -> SitingPlan:
     """Return the plan that says why the required sites cannot open together."""
     why: dict[str, object] = {"message": f"no plan: {terms.contradiction}", "bound_by": "enumeration"}
-    return _nothing(problem, limits, clock, model, why)
+    return _nothing(problem, limits, allowance, model, why)
 
 
-def short_of_people(problem: Problem, limits: Limits, terms: Terms, clock: Clock, model: Model) -> SitingPlan:
+def short_of_people(problem: Problem, limits: Limits, terms: Terms, allowance: Allowance, model: Model) -> SitingPlan:
     """Return the plan that says how many people stay unserved, however the sites are chosen, and where."""
     kept = problem.open.copy()
     kept[terms.required] = True
@@ -83,7 +83,7 @@ def short_of_people(problem: Problem, limits: Limits, terms: Terms, clock: Clock
     reach = Reach.of(row[problem.demand[pairs]], column[problem.pair_site[pairs]], shape)
     room = Room.of(problem, limits, terms, columns)
     units = problem.people_units
-    chosen, most = serve_most(reach, units.whole[bare].astype(np.float64), room, clock)
+    chosen, most = serve_most(reach, units.whole[bare].astype(np.float64), room, allowance)
     served = (reach.matrix @ chosen.astype(np.float64) > 0)[reach.group]
     missing = np.zeros(len(problem.people), np.bool_)
     missing[bare[~served]] = True
@@ -99,11 +99,13 @@ def short_of_people(problem: Problem, limits: Limits, terms: Terms, clock: Clock
         if short
         else f"no plan: what the limits allow leaves {points} without people out of reach"
     )
-    plan = _nothing(problem, limits, clock, model, {"message": msg, "short_people": short})
-    return witnessed(problem, plan, clock)
+    plan = _nothing(problem, limits, allowance, model, {"message": msg, "short_people": short})
+    return witnessed(problem, plan, allowance)
 
 
-def _nothing(problem: Problem, limits: Limits, clock: Clock, model: Model, why: dict[str, object]) -> SitingPlan:
+def _nothing(
+    problem: Problem, limits: Limits, allowance: Allowance, model: Model, why: dict[str, object]
+) -> SitingPlan:
     return SitingPlan(
         model=model,
         selected=(),
@@ -111,7 +113,7 @@ def _nothing(problem: Problem, limits: Limits, clock: Clock, model: Model, why: 
         objective=math.inf,
         bound=math.inf,
         status="infeasible",
-        seconds=clock.spent_s,
+        seconds=allowance.spent_s,
         sites_limit=limits.sites,
         budget=limits.budget,
         conditions=limits.conditions,
@@ -121,7 +123,7 @@ def _nothing(problem: Problem, limits: Limits, clock: Clock, model: Model, why: 
     )
 
 
-def meet_floors(counts: Counts, begun: NDArray[np.bool_], clock: Clock) -> NDArray[np.bool_]:
+def meet_floors(counts: Counts, begun: NDArray[np.bool_], allowance: Allowance) -> NDArray[np.bool_]:
     """Return a plan that meets the floors, or the one that comes closest where that is proven impossible.
 
     Raises
@@ -131,13 +133,13 @@ def meet_floors(counts: Counts, begun: NDArray[np.bool_], clock: Clock) -> NDArr
     """
     if not counts.shortage(begun).any():
         return begun
-    answer = solve_within(_fall_short_least(counts), Effort(clock=clock), counts.room.budget)
+    answer = solve_within(_fall_short_least(counts), Effort(allowance=allowance), counts.room.budget)
     if answer.values is not None:
         found = answer.values[: len(counts.columns)] > HALF
         # Whoever is missing is a whole unit of people.
         if counts.room.holds(found) and (answer.bound * counts.unit > HALF or not counts.shortage(found).any()):
             return found
-    msg = f"no plan that meets the floors was found within {clock.limit}, and none was proven impossible"
+    msg = f"no plan that meets the floors was found within {allowance.limit}, and none was proven impossible"
     raise UnprovenError(msg)
 
 

@@ -15,7 +15,7 @@ from accessibility.streets.search.compiling import helper, kernel, maker
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.siting.medians import Room, Values
     from accessibility.streets.search.compiling import F64, I32, I64, Flags
 
@@ -72,7 +72,7 @@ def take_in_order(order: NDArray[np.intp], room: Room) -> NDArray[np.bool_]:
 
 
 def improve_median(
-    values: Values, room: Room, begin: NDArray[np.bool_], clock: Clock
+    values: Values, room: Room, begin: NDArray[np.bool_], allowance: Allowance
 ) -> tuple[NDArray[np.bool_], float]:
     """Return a set of sites that no swap or addition among the weighed pairs makes better, and its value.
 
@@ -84,19 +84,19 @@ def improve_median(
         The p-median; no base is infinite.
     begin
         ``(m,)`` where to begin; what there is no room for is left out.
-    clock
+    allowance
         When to stop.
     """
     inside, left = np.zeros(len(begin), np.bool_), room.left.copy()
     _take(np.flatnonzero(begin), room.arrays, (inside, left))
     pairs = (values.weighed, values.by_site, values.by_row, values.base)
     for _ in range(_PASSES):
-        clock.spend(_READS * len(values.weighed[1]) + len(begin) * float(inside.sum()))
+        allowance.spend(_READS * len(values.weighed[1]) + len(begin) * float(inside.sum()))
         nearest = survey(values, inside)
         tolerance = _ROUNDING * float(nearest.first.sum())
         moves = _interchange(pairs, room.arrays, (inside, left), nearest, tolerance)
         # Whoever is idle takes up room that a swap may need.
-        if clock.up or not (moves or _drop_idle(values, room, (inside, left))):
+        if allowance.up or not (moves or _drop_idle(values, room, (inside, left))):
             break
     _drop_idle(values, room, (inside, left))
     return inside, float(survey(values, inside).first.sum())

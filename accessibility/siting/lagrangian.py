@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.siting.medians import Room, RowValues
     from accessibility.streets.search.compiling import F64, I32, I64
 
@@ -69,7 +69,7 @@ def raise_bound(
     room: Room,
     begin: NDArray[np.float64],
     visit: Callable[[Offers], float],
-    clock: Clock,
+    allowance: Allowance,
     steps: Steps | None = None,
 ) -> Offers:
     """Return the best prices that subgradient steps find.
@@ -82,7 +82,7 @@ def raise_bound(
         ``(r,)`` prices to begin from.
     visit
         Is shown the prices of every so many steps and returns what the bound has to reach.
-    clock
+    allowance
         When to stop.
     steps
         How long it goes on, where not the usual time.
@@ -97,13 +97,13 @@ def raise_bound(
     each = _STEP * (r + m) + len(values.by_row[1]) / 2
     target = visit(best)
     for _ in range(0, steps.most, _AT_ONCE):
-        if target <= best.bound or course[_LENGTH] < steps.shortest or clock.up:
+        if target <= best.bound or course[_LENGTH] < steps.shortest or allowance.up:
             break
         charges = charge(values, room, price)
         charged, paid = _charged(room, charges)
         limits = (charged, paid, float(room.left[NUMBER]), target, steps.patience)
         ended = _climb((values.by_row, lowest, values.base), limits, (price, heading, course, best_price), scratch)
-        clock.spend(_AT_ONCE * each)
+        allowance.spend(_AT_ONCE * each)
         now = Offers(row=price, charge=charges, earned=scratch[0], chosen=scratch[1] > 0, bound=best.bound)
         if course[_BOUND] > best.bound:
             best = replace(now, row=best_price.copy(), bound=course[_BOUND])

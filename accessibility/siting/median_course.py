@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.siting.lagrangian import Offers
     from accessibility.siting.medians import Median, Room, Values
     from accessibility.streets.search.compiling import F64, I32, I64, Flags
@@ -76,7 +76,7 @@ class Part:
 
 
 def search_tree(
-    values: RowValues, room: Room, offers: Offers, visit: Callable[[NDArray[np.bool_]], float], clock: Clock
+    values: RowValues, room: Room, offers: Offers, visit: Callable[[NDArray[np.bool_]], float], allowance: Allowance
 ) -> float:
     """Return a bound by branch and bound; where no branch is left, it is what the bound had to reach.
 
@@ -88,7 +88,7 @@ def search_tree(
         The best there are for all of it.
     visit
         Is shown plans within the limits, and returns what the bound has to reach.
-    clock
+    allowance
         When to stop.
     """
     wanted = visit(take_in_order(np.flatnonzero(offers.chosen), room))
@@ -108,7 +108,7 @@ def search_tree(
         outside=np.zeros(len(columns), np.bool_),
         price=offers.row[whole.rows].astype(np.float32),
     )
-    return _searched(whole, room.among(columns, always), (offers.bound, wanted, root), shown, clock)
+    return _searched(whole, room.among(columns, always), (offers.bound, wanted, root), shown, allowance)
 
 
 def _searched(
@@ -116,17 +116,17 @@ def _searched(
     room: Room,
     begin: tuple[float, float, Branch],
     visit: Callable[[NDArray[np.bool_]], float],
-    clock: Clock,
+    allowance: Allowance,
 ) -> float:
     """Return the bound of a branch that is all there is, given a bound of it and what the bound has to reach."""
     bound, wanted, branch = begin
     waiting, count = [(bound, 0, branch)], 0
-    while waiting and waiting[0][0] < wanted and not clock.up:
+    while waiting and waiting[0][0] < wanted and not allowance.up:
         bound, _, branch = heapq.heappop(waiting)
         if not room.holds(branch.inside):
             continue
         left, part = _narrowed(whole, room, branch)
-        clock.spend(_READS * len(whole.values.by_row[1]))
+        allowance.spend(_READS * len(whole.values.by_row[1]))
         fixed = whole.fixed + part.fixed
         if not fixed < wanted:
             continue
@@ -134,7 +134,7 @@ def _searched(
             wanted = visit(branch.inside)
             continue
         price = branch.price[part.rows].astype(np.float64)
-        offers = raise_bound(part.values, left, price, _towards(wanted - fixed), clock, _STEPS)
+        offers = raise_bound(part.values, left, price, _towards(wanted - fixed), allowance, _STEPS)
         opened = take_in_order(np.flatnonzero(offers.chosen), left)
         if fixed + _served(part.values.by_row, part.values.base, opened) < wanted:
             wanted = visit(branch.inside | opened)
@@ -232,7 +232,7 @@ class MedianCourse:
     inside: NDArray[np.bool_]  # (m,) best plan so far
     value: float  # of that plan
     gap: float  # relative gap that is near enough
-    clock: Clock  # when to stop
+    allowance: Allowance  # when to stop
     # bound, by: no plan has a lower value, and how that was obtained
     bound: float = -math.inf
     by: Literal["certificate", "solver"] = "certificate"
@@ -252,7 +252,7 @@ class MedianCourse:
         if key in self._seen:
             return
         self._seen.add(key)
-        inside, value = improve_median(self.values, self.median.room, begin, self.clock)
+        inside, value = improve_median(self.values, self.median.room, begin, self.allowance)
         if value < self.value and serves_all(self.median, inside):
             self.inside, self.value = inside, value
 
@@ -293,7 +293,7 @@ def serves_all(median: Median, inside: NDArray[np.bool_]) -> bool:
 
 
 def begin_median(
-    median: Median, gap: float, clock: Clock, begin: NDArray[np.bool_] | None = None
+    median: Median, gap: float, allowance: Allowance, begin: NDArray[np.bool_] | None = None
 ) -> MedianCourse | None:
     """Return the course at its beginning; None where no plan was found that serves everybody.
 
@@ -303,7 +303,7 @@ def begin_median(
         The question.
     gap
         Relative gap that is near enough.
-    clock
+    allowance
         When to stop.
     begin
         ``(m,)`` a plan that serves everybody, where greedy adding has found none.
@@ -318,14 +318,14 @@ def begin_median(
         shared = len(median.columns) / max(min(int(plan.sum()) for plan in plans), 1)
         values = values.nearer(max(int(_SHARED * shared), _LEAST_WEIGHED))
         inside, value = min(
-            (improve_median(values, median.room, plan, clock) for plan in plans), key=lambda found: found[1]
+            (improve_median(values, median.room, plan, allowance) for plan in plans), key=lambda found: found[1]
         )
         if serves_all(median, inside):
-            return MedianCourse(median=median, values=values, inside=inside, value=value, gap=gap, clock=clock)
+            return MedianCourse(median=median, values=values, inside=inside, value=value, gap=gap, allowance=allowance)
     if begin is None:
         return None
     value = float(survey(values, begin).first.sum())
-    return MedianCourse(median=median, values=values, inside=begin, value=value, gap=gap, clock=clock)
+    return MedianCourse(median=median, values=values, inside=begin, value=value, gap=gap, allowance=allowance)
 
 
 def close_median_gap(course: MedianCourse) -> None:
@@ -336,20 +336,20 @@ def close_median_gap(course: MedianCourse) -> None:
         return
     nearest = survey(course.values, course.inside)
     begin = nearest.first + _TOWARDS_SECOND * (nearest.second - nearest.first)
-    offers = raise_bound(values, room, begin, course.step, course.clock)
+    offers = raise_bound(values, room, begin, course.step, course.allowance)
     course.lift(offers.bound, "certificate", offers)
-    if course.wanted <= course.bound or len(values.base) > _MOST_ROWS or course.clock.up:
+    if course.wanted <= course.bound or len(values.base) > _MOST_ROWS or course.allowance.up:
         return
-    relaxed = solve_relaxation(values, room, offers, course.round, course.clock)
+    relaxed = solve_relaxation(values, room, offers, course.round, course.allowance)
     course.lift(relaxed.offers.bound, "certificate", relaxed.offers)
     if course.wanted <= course.bound:
         return
-    course.lift(search_tree(values, room, relaxed.offers, course.weigh, course.clock.part(_TREE_WORK)), "solver")
-    if course.wanted <= course.bound or course.clock.up:
+    course.lift(search_tree(values, room, relaxed.offers, course.weigh, course.allowance.part(_TREE_WORK)), "solver")
+    if course.wanted <= course.bound or course.allowance.up:
         return
 
     def visit(opened: NDArray[np.float64]) -> tuple[float, float]:
         wanted = course.round(opened)
         return course.value, wanted
 
-    course.lift(solve_choice(values, room, relaxed, visit, course.clock), "solver")
+    course.lift(solve_choice(values, room, relaxed, visit, course.allowance), "solver")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from accessibility.siting.closing import Course
     from accessibility.siting.covering import Reading
     from accessibility.siting.dual import Dual
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.siting.limits import Limits, Terms
     from accessibility.siting.plan import Model
     from accessibility.siting.problem import Problem
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _WORKED = "its measure of work ended the search; a time limit of some minutes lets it go on instead"
 
 
-def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Course, clock: Clock) -> SitingPlan:
+def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Course, allowance: Allowance) -> SitingPlan:
     """Return the plan that a search for most people ended with."""
     dual = None if course.guide is None else course.guide.dual
     parts = opened_parts(problem, limits, course.sites, reading.terms.required)
@@ -59,10 +59,10 @@ def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Cours
         tree = None if course.by == "solver" or course.cutting is None else course.cutting.tree
         plan = replace(plan, bound=found, bound_by=course.by, trees=() if tree is None else (tree,))
     if course.short:
-        return ended(problem, short_plan(problem, reading, plan, course.short_at_least, clock=clock), clock)
+        return ended(problem, short_plan(problem, reading, plan, course.short_at_least, allowance=allowance), allowance)
     if plan.bound <= objective or problem.people_units.alike(plan.bound, objective):
         plan = replace(plan, bound=objective, status="optimal")
-    return ended(problem, replace(plan, message=_message(problem, limits, reading, course)), clock, course.gap)
+    return ended(problem, replace(plan, message=_message(problem, limits, reading, course)), allowance, course.gap)
 
 
 def _certified(problem: Problem, reading: Reading, plan: SitingPlan, dual: Dual | None) -> SitingPlan:
@@ -73,7 +73,7 @@ def _certified(problem: Problem, reading: Reading, plan: SitingPlan, dual: Dual 
 
 
 def spend_plan(
-    problem: Problem, limits: Limits, reading: Reading, course: Course, share: float | None, clock: Clock
+    problem: Problem, limits: Limits, reading: Reading, course: Course, share: float | None, allowance: Allowance
 ) -> SitingPlan:
     """Return the plan that a search for least cost ended with; it covers what it has to."""
     dual = None if course.guide is None else course.guide.dual
@@ -100,20 +100,20 @@ def spend_plan(
         plan = replace(plan, bound=solver, bound_by="solver")
     if plan.objective <= plan.bound or problem.cost_units.alike(plan.bound, plan.objective):
         plan = replace(plan, bound=plan.objective, status="optimal")
-    return ended(problem, replace(plan, message=_beyond(problem)), clock, course.gap)
+    return ended(problem, replace(plan, message=_beyond(problem)), allowance, course.gap)
 
 
-def ended(problem: Problem, plan: SitingPlan, clock: Clock, gap: float = 0.0) -> SitingPlan:
+def ended(problem: Problem, plan: SitingPlan, allowance: Allowance, gap: float = 0.0) -> SitingPlan:
     """Return the plan with the seconds it took, and what ended its search: a proof, the gap asked for, or a limit."""
-    plan = replace(witnessed(problem, plan, clock), seconds=clock.spent_s)
+    plan = replace(witnessed(problem, plan, allowance), seconds=allowance.spent_s)
     if plan.status == "infeasible":
         return plan
     if plan.status == "optimal":
         return replace(plan, ended_by="proof")
     if plan.gap <= gap:
         return replace(plan, ended_by="gap")
-    by = clock.ended_by
-    sentence = f"the time limit of {clock.limit_s or 0.0:g} s ended the search" if by == "time" else _WORKED
+    by = allowance.ended_by
+    sentence = f"the time limit of {allowance.limit_s or 0.0:g} s ended the search" if by == "time" else _WORKED
     return replace(plan, ended_by=by, message="; ".join(part for part in (plan.message, sentence) if part))
 
 
@@ -281,7 +281,7 @@ def short_plan(
     at_least: int,
     wanted: Mapping[str, float] | None = None,
     *,
-    clock: Clock,
+    allowance: Allowance,
 ) -> SitingPlan:
     """Return the plan of a question that asks for more people than any plan covers, and who is short where.
 
@@ -297,7 +297,7 @@ def short_plan(
         Weight that every plan is short of; less than this one is where the search was cut short.
     wanted
         District to the people who have to be covered there; those of the floors where not given.
-    clock
+    allowance
         What the search was allowed.
     """
     opened = problem.open.copy()
@@ -314,8 +314,8 @@ def short_plan(
         sentence = format_closest(problem, short, proven=closest)
     else:
         sentence = (
-            f"no plan that covers as many people as are asked for was found within {clock.limit}, and none was proven"
-            f" impossible; the closest is short by {listed}"
+            f"no plan that covers as many people as are asked for was found within {allowance.limit}, and none was"
+            f" proven impossible; the closest is short by {listed}"
         )
     # No plan meets the floors, so that prices on them prove nothing: the bound is what all candidates could cover.
     plan = replace(
@@ -323,7 +323,7 @@ def short_plan(
         multipliers=lifted(problem, reading, None),
         prices=prices_of(problem, reading, None),
         status="infeasible",
-        ended_by="proof" if proven else clock.ended_by,
+        ended_by="proof" if proven else allowance.ended_by,
         bound_by="certificate" if all_fall_short else "solver",
         trees=(),
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from accessibility.siting.covering import Covering
     from accessibility.siting.dual import Dual
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
 
 _LITTLE = 0.05  # of all that the cuts of a part have gained: the round that gains less is its last
 _ROWS = 2_000  # of people, in a part that is put together of small ones
@@ -41,9 +41,9 @@ class _Part:
     cutting: Cutting
     losses: list[float] = field(default_factory=list)  # after each round
 
-    def step(self, clock: Clock) -> None:
+    def step(self, allowance: Allowance) -> None:
         """Solve and cut once more."""
-        self.cutting.step(clock, math.inf)
+        self.cutting.step(allowance, math.inf)
         self.losses.append(self.cutting.value)
         if len(self.losses) > 1 and self.losses[-1] - self.losses[-2] < _LITTLE * (self.losses[-1] - self.losses[0]):
             self.cutting.ended = True
@@ -68,18 +68,18 @@ class PartedCutting:
         self.value = -math.inf
         self.tree: Tree | None = None
 
-    def run(self, clock: Clock, share: float, wanted: float) -> None:
-        """Cut the parts in turn, the smallest first, until nothing is gained or a share of the clock's size is spent.
+    def run(self, allowance: Allowance, share: float, wanted: float) -> None:
+        """Cut the parts in turn, the smallest first, until nothing is gained or a share of the allowance is spent.
 
         Nothing is known before each part was solved once, so that one which would take too much ends it all.
         """
-        most = share * clock.size
-        end = clock.did + most
+        most = share * allowance.size
+        end = allowance.did + most
         if any(part.cutting.work > 2 * most for part in self._parts if not part.losses):
             self._next = []
-        while self._next and not (clock.up or clock.did >= end or self.value >= wanted):
+        while self._next and not (allowance.up or allowance.did >= end or self.value >= wanted):
             part = self._next.pop(0)
-            part.step(clock)
+            part.step(allowance)
             if not part.cutting.ended:
                 self._next.append(part)
         if all(part.cutting.tree is not None for part in self._parts):

@@ -25,7 +25,7 @@ from accessibility.errors import InfeasibleError, InputError, SolverError, Unpro
 from accessibility.geo.arrays import Frozen, starts_of
 from accessibility.siting.certificate import check_sites
 from accessibility.siting.covering import read_covering, reduce_covering
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.limits import Limits, district_units, read_terms
 from accessibility.siting.models.mclp import cover_within
@@ -48,7 +48,7 @@ AIMS = ("mean", "worst")
 """What a robust plan is best in: the mean of its shares over the draws, or the mean of the least tenth of them."""
 _TENTH = 10
 _ROUNDS = 60
-_PART = 0.05  # of the clock, for the question of one choice of weights
+_PART = 0.05  # of the allowance, for the question of one choice of weights
 _LEAST_WEIGHT = 1e-6
 
 
@@ -293,7 +293,9 @@ def solve_robust(
     if aim not in AIMS:
         msg = f"a robust plan is asked to be best in {aim!r}; expected one of {', '.join(AIMS)}"
         raise InputError(msg)
-    search = _Search(sample=Sample(problems=tuple(problems)), aim=aim, limits=limits, clock=Clock(limit_s=time_limit_s))
+    search = _Search(
+        sample=Sample(problems=tuple(problems)), aim=aim, limits=limits, allowance=Allowance(limit_s=time_limit_s)
+    )
     return search.best_mean() if aim == "mean" else search.best_worst()
 
 
@@ -320,7 +322,7 @@ class _Search:
     sample: Sample
     aim: Aim
     limits: Limits
-    clock: Clock
+    allowance: Allowance
 
     @cached_property
     def _alike(self) -> NDArray[np.float64]:
@@ -332,13 +334,13 @@ class _Search:
 
     def best_mean(self) -> RobustPlan:
         """Return the best plan of the draws side by side."""
-        proof = self._ask(self._alike, self.clock)
+        proof = self._ask(self._alike, self.allowance)
         return self._plan(proof.selected, self._bound(proof), self._alike, proof)
 
     def best_worst(self) -> RobustPlan:
         """Return the best plan in the worst tenth, with the lowest bound that weights or branching prove."""
         tried = weight = self._alike
-        proof = plan = self._ask(tried, self.clock.part(_PART))
+        proof = plan = self._ask(tried, self.allowance.part(_PART))
         best, pool = proof.selected, []
         for turn in range(_ROUNDS):
             best = max(best, plan.selected, key=self._worth)
@@ -346,13 +348,13 @@ class _Search:
                 weight, proof = tried, plan
             pool.append(self.sample.shares(plan.selected))
             least, floor = _least_weights(np.array(pool), self.sample.tenth)
-            if self._bound(proof) - max(self._worth(best), floor) <= CLOSE or self.clock.up:
+            if self._bound(proof) - max(self._worth(best), floor) <= CLOSE or self.allowance.up:
                 break
             # Every second time halfway to the best weights so far: cutting planes alone go to and fro.
             tried = _tidy((least + weight) / 2 if turn % 2 else least, self.sample.tenth)
-            plan = self._ask(tried, self.clock.part(_PART))
+            plan = self._ask(tried, self.allowance.part(_PART))
         bound, by = self._bound(proof), proof.bound_by
-        if bound - self._worth(best) > CLOSE and not self.clock.up:
+        if bound - self._worth(best) > CLOSE and not self.allowance.up:
             best, branched = self._branch(best)
             bound, by = min((bound, by), (branched, "solver"), key=lambda one: one[0])
         return replace(self._plan(best, bound, weight, proof), bound_by=by)
@@ -370,7 +372,7 @@ class _Search:
         shares /= covering.person * covering.solver_weight
         edge = np.sort(shares)[several - 1]
         begun[-len(shares) - 1 :] = [edge, *np.maximum(edge - shares, 0.0)]
-        answer = solve_program(program, Effort(clock=self.clock), begun)
+        answer = solve_program(program, Effort(allowance=self.allowance), begun)
         if answer.values is not None:
             chosen = covering.site[columns_of(covering, program, answer.values)]
             found = tuple(problem.ids[[*reading.terms.required, *chosen]].tolist())
@@ -378,9 +380,9 @@ class _Search:
         each = covering.solver_weight * covering.person * self.sample.draws / self.sample.population
         return best, max(answer.bound * each, self._worth(best))
 
-    def _ask(self, weight: NDArray[np.float64], clock: Clock) -> SitingPlan:
+    def _ask(self, weight: NDArray[np.float64], allowance: Allowance) -> SitingPlan:
         """Return the plan that covers most people of the draws at their weights."""
-        plan = cover_within(self.sample.weighted(weight), self.limits, 0.0, clock)
+        plan = cover_within(self.sample.weighted(weight), self.limits, 0.0, allowance)
         if plan.status == "infeasible":
             raise InfeasibleError(plan.message)
         return plan

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from accessibility.siting.closing import Course
     from accessibility.siting.covering import Covering
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.siting.problem import Problem
 
 _CHAINS = 25
@@ -125,7 +125,7 @@ class Rollout:
         )
 
 
-def find_rollout(problem: Problem, courses: Sequence[Course], clock: Clock) -> Rollout:
+def find_rollout(problem: Problem, courses: Sequence[Course], allowance: Allowance) -> Rollout:
     """Return an opening order whose plans cover as much as they can at each of the budgets, taken together.
 
     From the best plan of one budget an order leads down, by leaving sites out, and up, by adding some; the budget from
@@ -139,7 +139,7 @@ def find_rollout(problem: Problem, courses: Sequence[Course], clock: Clock) -> R
     courses
         Where the search ended for each budget that any plan keeps to, the smallest first; the columns of each stand in
         the last one, too. Without any there is no order.
-    clock
+    allowance
         When to stop; one order is found in any case.
     """
     if not courses:
@@ -147,9 +147,9 @@ def find_rollout(problem: Problem, courses: Sequence[Course], clock: Clock) -> R
     best: list[NDArray[np.intp]] = []
     most = (1, 0)
     for place in _pivots(courses):
-        if best and clock.up:
+        if best and allowance.up:
             break
-        chain = _chain(courses, place, clock)
+        chain = _chain(courses, place, allowance)
         worth = _worth(courses, chain)
         if not best or worth > most:
             best, most = chain, worth
@@ -169,23 +169,23 @@ def _pivots(courses: Sequence[Course]) -> list[int]:
     return list(first.values())
 
 
-def _chain(courses: Sequence[Course], place: int, clock: Clock) -> list[NDArray[np.intp]]:
+def _chain(courses: Sequence[Course], place: int, allowance: Allowance) -> list[NDArray[np.intp]]:
     """Return the sites of every budget's plan, each plan within the next one, from the best plan of one budget."""
     course = courses[place]
     needed = close_needless(course.small, course.chosen, course.small.value(course.chosen))
     plans = {place: course.small.site[needed]}
     for k in range(place - 1, -1, -1):
         small = courses[k].small
-        plans[k] = _best_plan(take_columns(small, np.isin(small.site, plans[k + 1])), clock)
+        plans[k] = _best_plan(take_columns(small, np.isin(small.site, plans[k + 1])), allowance)
     for k in range(place + 1, len(courses)):
         small = courses[k].small
         left = fix_columns(small, np.isin(small.site, plans[k - 1]), np.zeros(len(small.site), np.bool_))
-        plans[k] = np.concatenate([plans[k - 1], _best_plan(left, clock)])
+        plans[k] = np.concatenate([plans[k - 1], _best_plan(left, allowance)])
     return [plans[k] for k in range(len(courses))]
 
 
-def _best_plan(left: Covering, clock: Clock) -> NDArray[np.intp]:
-    return left.site[improve(left, open_for_floors(left), _ROUNDS, clock)]
+def _best_plan(left: Covering, allowance: Allowance) -> NDArray[np.intp]:
+    return left.site[improve(left, open_for_floors(left), _ROUNDS, allowance)]
 
 
 def _worth(courses: Sequence[Course], chain: Sequence[NDArray[np.intp]]) -> tuple[int, int]:

@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.siting.covering import Covering
-    from accessibility.siting.effort import Clock
+    from accessibility.siting.effort import Allowance
     from accessibility.siting.greedy import Search
     from accessibility.streets.search.compiling import I64, U64
 
-_CHUNK = 10_000_000  # work between two looks at the clock
+_CHUNK = 10_000_000  # work between two looks at the time left
 _SWAP = 200  # work of a swap, beside what it reads: of few sites it is most of it
 _READS = 0.4  # what a pair takes where columns open and close: most of them need not be read
 _ONE = np.int64(1)
 
 
 def leave_out_nobody(
-    covering: Covering, chosen: NDArray[np.bool_], clock: Clock, *, seed: int = 0
+    covering: Covering, chosen: NDArray[np.bool_], allowance: Allowance, *, seed: int = 0
 ) -> NDArray[np.bool_]:
-    """Return a plan no worse than `chosen`, from a search that goes on until nobody is left out or the clock is up.
+    """Return a plan no worse than `chosen`, from a search until nobody is left out or the allowance is spent.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def leave_out_nobody(
         The question, every row of which some column covers. A swap keeps to its limits; its floors are ignored.
     chosen
         ``(c,)`` columns of a plan within the limits.
-    clock
+    allowance
         When to stop.
     seed
         Which stream of random numbers.
@@ -61,10 +61,10 @@ def leave_out_nobody(
     random = np.array([SEED + np.uint64(seed)], np.uint64)
     pairs = len(covering.rows.item)
     turns = int(_READS * 2 * pairs / len(chosen) * pairs / max(len(people), 1))
-    while course[0] and not clock.up:
+    while course[0] and not allowance.up:
         course[4] = 0
         _swap(search, (people, since, left_out, opens), course, random, (turns, _CHUNK))
-        clock.spend(float(course[4]))
+        allowance.spend(float(course[4]))
     best: NDArray[np.bool_] = search.best
     return best if closeness_of(covering, best) > closeness_of(covering, chosen) else chosen
 

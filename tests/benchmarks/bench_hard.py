@@ -17,7 +17,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import shortest_path
 
 from accessibility.siting import Problem, SitingPlan, solve_lscp, solve_p_median, verify_plan
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, Program, solve_program
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def raced(name: str, ours: Callable[[], SitingPlan], plain: Program) -> tuple[Si
     plan = ours()
     mine = time.process_time() - begun
     begun = time.process_time()
-    peer = solve_program(plain, Effort(clock=Clock(limit_s=LIMIT_S)))
+    peer = solve_program(plain, Effort(allowance=Allowance(limit_s=LIMIT_S)))
     spent = time.process_time() - begun
     sys.stdout.write(
         f"\n{name}: {plan.objective:.0f}, gap {100 * plan.gap:.2f} %, {mine:.1f} s;"

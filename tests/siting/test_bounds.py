@@ -15,7 +15,7 @@ from sitingworlds import conditions, people_at, plans, problems, reached, scatte
 from accessibility.siting import Conditions, Problem, solve_mclp
 from accessibility.siting.covering import Covering, read_covering, reduce_covering
 from accessibility.siting.dual import find_dual
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, Program, Relaxation, solve_program
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.greedy import open_greedily, swap_sites
@@ -26,8 +26,8 @@ NONE = Conditions()
 LIMITS = st.sampled_from([(0, None), (1, None), (2, None), (3, None), (None, 0.3), (None, 1.0), (None, 2.3), (2, 2.0)])
 
 
-def clock() -> Clock:
-    return Clock(limit_s=60.0)
+def allowance() -> Allowance:
+    return Allowance(limit_s=60.0)
 
 
 def covering_of(problem: Problem, limits: tuple[int | None, float | None], asked: Conditions = NONE) -> Covering:
@@ -80,7 +80,7 @@ def test_prices_never_prove_too_much(
     most = max(people_at(problem, reached(problem, rows)) for rows in allowed)
     covering = covering_of(problem, limits, asked)
     for rounds in (0, 1, 25, 300):
-        dual = find_dual(covering, covering.base, rounds or 1, clock())
+        dual = find_dual(covering, covering.base, rounds or 1, allowance())
         assert people(covering, dual.bound) >= most - 1e-6
 
 
@@ -106,7 +106,7 @@ def test_prices_come_close_to_the_relaxation(seed: int) -> None:
     covering = reduce_covering(covering_of(scattered(400, 80, seed=seed), (12, None)))
     program = cover_most(covering)
     relaxed = solve_program(replace(program, integer=np.zeros(len(program.integer), np.bool_)), Effort()).objective
-    found = find_dual(covering, covering.value(open_greedily(covering)), 3_000, clock()).bound
+    found = find_dual(covering, covering.value(open_greedily(covering)), 3_000, allowance()).bound
     assert relaxed - 1e-6 <= found <= 1.005 * relaxed
 
 
@@ -116,11 +116,11 @@ def test_prices_go_on_from_where_they_were_left() -> None:
     value, goal, guide = covering.value(open_greedily(covering)), MostPeople(), None
     bounds = []
     for _ in range(20):
-        guide = goal.guide((covering, covering), value, Clock(work=1.0), guide)  # the least that is done at once
+        guide = goal.guide((covering, covering), value, Allowance(work=1.0), guide)  # the least that is done at once
         bounds.append(guide.bound)
     assert bounds == sorted(bounds, reverse=True)
     assert bounds[-1] < bounds[0]
-    whole = goal.guide((covering, covering), value, Clock())
+    whole = goal.guide((covering, covering), value, Allowance())
     assert bounds[-1] == pytest.approx(whole.bound, rel=0.005)
 
 
@@ -132,12 +132,12 @@ def test_swaps_keep_to_the_limits_and_never_lose(
     covering = covering_of(problem, limits, asked)
     chosen = open_greedily(covering)
     before = chosen.copy()
-    swapped = swap_sites(covering, chosen, 200, clock(), seed=seed)
+    swapped = swap_sites(covering, chosen, 200, allowance(), seed=seed)
     assert (chosen == before).all()
     assert swapped.sum() == chosen.sum()
     assert covering.fits(swapped)
     assert covering.value(swapped) >= covering.value(chosen)
-    assert (swap_sites(covering, chosen, 200, clock(), seed=seed) == swapped).all()
+    assert (swap_sites(covering, chosen, 200, allowance(), seed=seed) == swapped).all()
 
 
 def test_swaps_find_what_greedy_opening_misses() -> None:
@@ -146,7 +146,7 @@ def test_swaps_find_what_greedy_opening_misses() -> None:
     covering = covering_of(Problem.from_costs(costs, [10] * 6, 1), (2, None))
     chosen = open_greedily(covering)
     assert covering.value(chosen) * covering.person == 50
-    assert covering.value(swap_sites(covering, chosen, 100, clock())) * covering.person == 60
+    assert covering.value(swap_sites(covering, chosen, 100, allowance())) * covering.person == 60
 
 
 def test_swaps_lead_from_one_part_of_the_map_to_another() -> None:
@@ -154,7 +154,7 @@ def test_swaps_lead_from_one_part_of_the_map_to_another() -> None:
     costs = [[1, 1, 9, 9, 9], [9, 1, 1, 9, 9], [9, 9, 9, 1, 1]]
     covering = covering_of(Problem.from_costs(costs, [10, 10, 10, 30, 30], 1), (2, None))
     for seed in range(3):
-        swapped = swap_sites(covering, np.array([True, True, False]), 50, clock(), seed=seed)
+        swapped = swap_sites(covering, np.array([True, True, False]), 50, allowance(), seed=seed)
         assert covering.value(swapped) * covering.person == 80
 
 
@@ -163,7 +163,7 @@ def test_swaps_do_not_overspend() -> None:
     costs = [[1, 1, 9, 9], [9, 9, 1, 9], [9, 9, 1, 1]]
     problem = Problem.from_costs(costs, [10, 10, 5, 1], 1, site_cost=[2, 1, 2])
     covering = covering_of(problem, (None, 3.0))
-    swapped = swap_sites(covering, open_greedily(covering), 200, clock())
+    swapped = swap_sites(covering, open_greedily(covering), 200, allowance())
     assert covering.fits(swapped)
     assert covering.value(swapped) == 25
 
@@ -208,9 +208,9 @@ def test_nothing_is_read_off_a_program_that_the_solver_refuses() -> None:
             maximise=False,
         )
 
-    assert Relaxation(program(1.0)).solve(clock()).values is not None
-    assert Relaxation(program(1e30)).solve(clock()).values is None
+    assert Relaxation(program(1.0)).solve(allowance()).values is not None
+    assert Relaxation(program(1e30)).solve(allowance()).values is None
     grown = Relaxation(program(1.0))
     grown.add_rows(coefficient(1e30), 0 * one)
-    answer = grown.solve(clock())
+    answer = grown.solve(allowance())
     assert (answer.values, answer.duals, answer.bound) == (None, None, -math.inf)

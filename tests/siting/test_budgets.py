@@ -18,7 +18,7 @@ from accessibility.siting.budgets import SharedPlan, order_openings, prove_share
 from accessibility.siting.certificate import proven_bound
 from accessibility.siting.covering import read_covering
 from accessibility.siting.dual import find_dual
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.limits import Limits
 from accessibility.siting.programs import cover_most
@@ -212,7 +212,7 @@ def test_the_price_of_a_floor_for_a_third_of_all_people_is_found() -> None:
     ).covering
     program = cover_most(covering)
     relaxed = solve_program(replace(program, integer=np.zeros_like(program.integer)), Effort()).objective
-    dual = find_dual(covering, round(0.99 * relaxed), 3_000, Clock())
+    dual = find_dual(covering, round(0.99 * relaxed), 3_000, Allowance())
     assert relaxed - 1e-6 <= dual.bound <= 1.005 * relaxed
     assert dual.floor[0] > 0
 

@@ -14,7 +14,7 @@ from accessibility.siting import Conditions, Problem, closing, parted
 from accessibility.siting.closing import _cross, _cross_plans, _cut, _swapped, begin_course
 from accessibility.siting.covering import read_covering
 from accessibility.siting.dual import find_dual
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import Guide, LeastCost, MostPeople
 from accessibility.siting.greedy import swap_losses
 from accessibility.siting.limits import Limits
@@ -80,7 +80,7 @@ def test_a_child_is_the_best_of_what_its_parents_open(name: str, seed: int) -> N
     course, random = begun(name, seed), np.random.default_rng(seed)
     plans = [drawn(course, random) for _ in range(3)]
     short, value = course.short, course.value
-    child = _cross(course, plans, Clock())
+    child = _cross(course, plans, Allowance())
     measured, best = course.goal.measure(course.small, child), best_between(course, plans)
     assert course.small.fits(child)
     if best[0]:  # nothing between them is enough
@@ -95,16 +95,16 @@ def test_plans_annealed_anew_are_crossed_within_the_limits_and_never_for_the_wor
     course = begun("pairs and quota", 0)
     course.take(np.zeros(len(course.small.site), np.bool_))
     value = course.value
-    _cross_plans(course, Clock())
+    _cross_plans(course, Allowance())
     assert course.value >= value
     assert course.small.fits(course.chosen)
     assert all(course.small.fits(child) for child in course.children)
 
 
-def test_no_plan_is_crossed_once_the_clock_is_up() -> None:
-    course, clock = begun("number", 1), Clock(work=0.0)
+def test_no_plan_is_crossed_once_the_allowance_is_spent() -> None:
+    course, allowance = begun("number", 1), Allowance(work=0.0)
     chosen = course.chosen.copy()
-    _cross_plans(course, clock)
+    _cross_plans(course, allowance)
     assert np.array_equal(course.chosen, chosen)
     assert not course.children
 
@@ -113,10 +113,10 @@ def test_plans_that_open_too_much_between_them_are_not_crossed(monkeypatch: pyte
     course = begun("number", 1)
     course.bound = float(course.value + 1_000)  # the best is found, and nobody knows
     monkeypatch.setattr(closing, "_ENTRIES", 0)
-    assert not _cross_plans(course, Clock())
+    assert not _cross_plans(course, Allowance())
     assert not course.children
     monkeypatch.undo()
-    assert _cross_plans(course, Clock())
+    assert _cross_plans(course, Allowance())
     assert course.children
 
 
@@ -125,10 +125,10 @@ def test_a_turn_whose_plans_are_hard_to_cross_is_left_to_annealing(monkeypatch: 
     course.bound = float(course.value + 1_000)  # the best is found, and nobody knows
     course.children = [np.arange(len(course.chosen)) < 4]  # something to cross with
     monkeypatch.setattr(closing, "_EASY", 0.0)
-    assert not _cross_plans(course, Clock())
+    assert not _cross_plans(course, Allowance())
     assert len(course.children) == 2
     monkeypatch.undo()
-    assert _cross_plans(course, Clock())
+    assert _cross_plans(course, Allowance())
     assert len(course.children) == 2 + closing._CHILDREN
 
 
@@ -173,7 +173,7 @@ def test_no_plan_of_what_could_be_swapped_in_is_better(name: str, seed: int) -> 
         small, plan = course.small, drawn(course, np.random.default_rng(seed))
         course.bound = float(course.goal.ceiling(small) + 1)
         short, value = course.goal.measure(small, plan)
-        end = _swapped(course, plan, Clock(), each)
+        end = _swapped(course, plan, Allowance(), each)
         measured = course.goal.measure(small, end)
         assert small.fits(end)
         assert (-measured[0], measured[1]) >= (-short, value)
@@ -200,10 +200,10 @@ def test_cuts_that_close_little_of_the_gap_rest(falls: float, runs: int, monkeyp
 
     monkeypatch.setattr(parted, "Cutting", lambda _: Slow())
     none = np.zeros(len(course.small.site))
-    course.guide = Guide(find_dual(course.small, 0, 1, Clock()), 0.0, none, none, none)
+    course.guide = Guide(find_dual(course.small, 0, 1, Allowance()), 0.0, none, none, none)
     course.claim = lambda: None  # type: ignore[assignment]
     for _ in range(4):
-        _cut(course, Clock())
+        _cut(course, Allowance())
     assert len(ran) == runs
 
 
@@ -217,8 +217,8 @@ def test_a_large_question_is_cut_once_annealing_has_had_its_turns(monkeypatch: p
     monkeypatch.setattr(closing, "begin_to_cut", begin)
     monkeypatch.setattr(parted, "_LARGE", 0)
     none = np.zeros(len(course.small.site))
-    course.guide = Guide(find_dual(course.small, 0, 1, Clock()), 0.0, none, none, none)
+    course.guide = Guide(find_dual(course.small, 0, 1, Allowance()), 0.0, none, none, none)
     course.claim = lambda: None  # type: ignore[assignment]
     for course.turns in range(5):
-        _cut(course, Clock())
+        _cut(course, Allowance())
     assert ran[0] == closing._LATE

@@ -13,7 +13,7 @@ import pytest
 from accessibility.siting import Problem, SitingPlan, solve_mclp, solve_p_median, verify_plan
 from accessibility.siting.closing import begin_course
 from accessibility.siting.covering import read_covering
-from accessibility.siting.effort import SHARED, WORK, Clock
+from accessibility.siting.effort import SHARED, WORK, Allowance
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
 from accessibility.siting.models.mclp import cover_within
@@ -33,7 +33,7 @@ def town(candidates: int, points: int, reach: float, seed: int = 5) -> Problem:
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have an hour pass between any two looks at the clock."""
+    """Have an hour pass between any two looks at the time left."""
     hours = count(step=3600)
     monkeypatch.setattr(time, "monotonic", lambda: float(next(hours)))
     yield
@@ -45,7 +45,7 @@ def told(plan: SitingPlan) -> tuple[Any, ...]:
 
 
 def searched(problem: Problem, share: float, sites: int = 12) -> SitingPlan:
-    return cover_within(problem, Limits.of(sites, None, None), 0.0, Clock(work=share * WORK))
+    return cover_within(problem, Limits.of(sites, None, None), 0.0, Allowance(work=share * WORK))
 
 
 def test_the_same_plan_where_hours_pass_between_two_looks_at_the_clock(request: pytest.FixtureRequest) -> None:
@@ -111,12 +111,12 @@ def test_a_gap_that_was_asked_for_is_no_limit() -> None:
 
 
 def test_compiling_counts_against_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(limit_s=30.0)
-    before = clock.left_s
+    allowance = Allowance(limit_s=30.0)
+    before = allowance.left_s
     now = time.monotonic
     monkeypatch.setattr(time, "monotonic", lambda: now() + 100.0)
     monkeypatch.setattr(kernels._WATCH, "seconds", kernels.compiled_s() + 100.0)
-    assert before - 5.0 < clock.left_s <= before
+    assert before - 5.0 < allowance.left_s <= before
 
 
 def test_a_kernel_that_is_compiled_is_told_and_timed() -> None:
@@ -139,15 +139,15 @@ def test_a_kernel_that_is_compiled_is_told_and_timed() -> None:
     assert kernels.compiled_s() > before
 
 
-def test_a_part_of_a_clock_is_a_share_of_all_work_whatever_is_left() -> None:
-    clock = Clock(limit_s=5.0)
-    clock.spend(3 * WORK)
-    part = clock.part(0.25)
+def test_a_part_of_an_allowance_is_a_share_of_all_work_whatever_is_left() -> None:
+    allowance = Allowance(limit_s=5.0)
+    allowance.spend(3 * WORK)
+    part = allowance.part(0.25)
     assert part.left == 0.25 * SHARED
     part.spend(WORK)
     assert part.left == 0
-    assert clock.did == 4 * WORK
-    assert not clock.up
+    assert allowance.did == 4 * WORK
+    assert not allowance.up
 
 
 def test_who_waits_for_the_compiler_is_told_so_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from smallproblems import Question, choices, median_of, medians
 
 from accessibility.siting.counts import Reach, cover_greedily, find_cover, serve_most
 from accessibility.siting.cuts import Cuts, Relaxed, solve_choice, solve_relaxation, violated
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.interchange import add_greedily, improve_median, survey, take_in_order
 from accessibility.siting.lagrangian import charge, fixed_sites, raise_bound, weigh
 from accessibility.siting.median_course import Part, search_tree
@@ -63,7 +63,7 @@ def test_interchange_keeps_to_the_room_and_ends_where_no_swap_helps(median: Medi
     order = np.array(data.draw(st.permutations(range(m))), np.intp)
     begun = take_in_order(order, median.room)
     assert begun.tobytes() in every
-    found, total = improve_median(values, median.room, begun, Clock(limit_s=60))
+    found, total = improve_median(values, median.room, begun, Allowance(limit_s=60))
     assert total == pytest.approx(every[found.tobytes()])
     assert total <= every[begun.tobytes()] + 1e-9
     for j in np.flatnonzero(~found):
@@ -81,7 +81,7 @@ def test_multipliers_never_prove_too_much(median: Median, data: Any) -> None:
     offers = offers_of(median, data)
     assert offers.bound <= best + 1e-6 * max(1.0, best if best < np.inf else 1.0)
     least = min(total for _, total in choices(replace(median, values=median.values.penalised(2.0))))
-    raised = raise_bound(median.values, median.room, offers.row, lambda _: least, Clock(limit_s=60))
+    raised = raise_bound(median.values, median.room, offers.row, lambda _: least, Allowance(limit_s=60))
     assert raised.bound <= best + 1e-6 * max(1.0, best if best < np.inf else 1.0)
 
 
@@ -128,9 +128,9 @@ def test_cuts_are_below_every_plan_and_cut_off_what_is_not_true(median: Median, 
 def test_relaxation_and_branch_and_bound_end_at_or_below_the_best_plan(median: Median, data: Any) -> None:
     best = min((total for _, total in choices(median)), default=np.inf)
     assume(best < np.inf)
-    clock = Clock(limit_s=60)
+    allowance = Allowance(limit_s=60)
     begun = offers_of(median, data)
-    relaxed = solve_relaxation(median.values, median.room, begun, lambda _: np.inf, clock)
+    relaxed = solve_relaxation(median.values, median.room, begun, lambda _: np.inf, allowance)
     hair = 1e-6 * max(1.0, best)
     assert begun.bound - hair <= relaxed.offers.bound <= best + hair
     cuts_hold(median, relaxed.cuts)
@@ -140,7 +140,7 @@ def test_relaxation_and_branch_and_bound_end_at_or_below_the_best_plan(median: M
         seen.append(opened > 0.5)
         return 2 * best + 1.0, best - hair  # the best plan known is bad
 
-    bound = solve_choice(median.values, median.room, relaxed, visit, clock)
+    bound = solve_choice(median.values, median.room, relaxed, visit, allowance)
     assert bound == pytest.approx(best, abs=hair)
     good = [inside for inside, total in choices(median) if total <= best + hair]
     assert len(seen) == 1 or any(np.array_equal(inside, plan) for inside in good for plan in seen[1:])
@@ -173,7 +173,7 @@ def test_a_tree_ends_at_the_best_plan_and_shows_it(median: Median, data: Any) ->
         known.append(min(totals[inside.tobytes()], known[-1]))
         return known[-1] - hair
 
-    bound = search_tree(median.values, median.room, offers_of(median, data), visit, Clock(limit_s=60))
+    bound = search_tree(median.values, median.room, offers_of(median, data), visit, Allowance(limit_s=60))
     assert known[-1] == pytest.approx(best)
     assert best - 2 * hair <= bound <= best
 
@@ -185,7 +185,7 @@ def test_a_tree_that_ends_early_has_a_bound_that_holds() -> None:
     best = min(total for _, total in choices(median))
     flat = weigh(median.values, median.room, median.values.lowest, np.zeros(2))
     bounds = [
-        search_tree(median.values, median.room, flat, lambda _: best - 0.5, Clock(work=work))
+        search_tree(median.values, median.room, flat, lambda _: best - 0.5, Allowance(work=work))
         for work in (0.0, 1e5, 1e6, 1e7, 1e9)
     ]
     assert bounds[0] == flat.bound < best - 1
@@ -204,7 +204,7 @@ def test_branch_and_bound_adds_cuts_where_there_are_too_many_for_all(monkeypatch
         flat = weigh(median.values, median.room, median.values.lowest, np.zeros(2))
         begun = Cuts(row=np.arange(12), level=flat.row, needs=np.arange(12), scale=1.0)
         start = Relaxed(offers=flat, cuts=begun)
-        bound = solve_choice(median.values, median.room, start, lambda _: (np.inf, np.inf), Clock(limit_s=60))
+        bound = solve_choice(median.values, median.room, start, lambda _: (np.inf, np.inf), Allowance(limit_s=60))
         assert bound == pytest.approx(best)
 
 
@@ -220,8 +220,8 @@ def test_covers_are_the_cheapest_or_there_is_none(median: Median) -> None:
     reach = Reach.of(row, site.astype(np.intp), (len(median.rows), len(median.columns)))
     matrix = sparse.csr_array((np.ones(len(row)), (row, site)), shape=(len(median.rows), len(median.columns))).toarray()
     covers = [inside for inside, _ in choices(median) if (matrix @ inside > 0).all()]
-    found = find_cover(reach, median.room, Clock(limit_s=60))
-    any_one = find_cover(reach, median.room, Clock(limit_s=60), cheapest=False)
+    found = find_cover(reach, median.room, Allowance(limit_s=60))
+    any_one = find_cover(reach, median.room, Allowance(limit_s=60), cheapest=False)
     assert found.impossible == any_one.impossible == (not covers)
     greedy = cover_greedily(reach, median.room)
     assert any(np.array_equal(greedy, inside) for inside, _ in choices(median))
@@ -233,7 +233,7 @@ def test_covers_are_the_cheapest_or_there_is_none(median: Median) -> None:
         cost = median.room.cost
         assert cost[found.chosen].sum() == pytest.approx(min(cost[inside].sum() for inside in covers))
     people = np.arange(1.0, len(median.rows) + 1)
-    chosen, most = serve_most(reach, people, median.room, Clock(limit_s=60))
+    chosen, most = serve_most(reach, people, median.room, Allowance(limit_s=60))
     served = max(people[matrix @ inside > 0].sum() for inside, _ in choices(median))
     assert people[matrix @ chosen > 0].sum() == pytest.approx(served)
     assert most == pytest.approx(served, rel=1e-6)

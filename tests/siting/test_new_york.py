@@ -12,7 +12,7 @@ import pytest
 from blockworlds import BEST, SITES, read_blocks
 
 from accessibility.siting.covering import read_covering, reduce_covering
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
 
@@ -35,7 +35,7 @@ def test_the_instance_is_the_published_one(blocks: Problem) -> None:
 def test_the_search_alone_comes_within_half_a_percent(blocks: Problem) -> None:
     """Greedy opening, swaps and annealing: no exact solver takes part."""
     goal, covering = MostPeople(), reduce_covering(read_covering(blocks, Limits(sites=SITES)).covering)
-    chosen = goal.polish(covering, goal.start(covering), 2_000, Clock(limit_s=60.0))
+    chosen = goal.polish(covering, goal.start(covering), 2_000, Allowance(limit_s=60.0))
     assert chosen.sum() <= SITES
     opened = np.zeros(len(blocks.open), np.bool_)
     opened[covering.site[chosen]] = True

@@ -13,7 +13,7 @@ from accessibility.siting import Conditions, Problem, growing, parted, solve_mcl
 from accessibility.siting.claims import claim_most
 from accessibility.siting.covering import read_covering
 from accessibility.siting.dual import Descent
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.growing import Cutting
 from accessibility.siting.limits import Limits
 from accessibility.siting.parted import PartedCutting, prices_of_limits
@@ -47,7 +47,7 @@ def two_towns(*, costly: bool = False) -> Problem:
 def parted_of(problem: Problem, limits: Limits) -> PartedCutting:
     covering, claim = read_covering(problem, limits).covering, claim_most(problem, limits)
     descent = Descent(covering)
-    descent.run(0, 3_000, Clock(), patient=True)
+    descent.run(0, 3_000, Allowance(), patient=True)
     price = prices_of_limits(claim, covering, descent.dual)
     assert price is not None
     return PartedCutting(claim, price)
@@ -62,8 +62,8 @@ def test_parts_that_share_a_limit_are_cut_one_by_one(rows: int, monkeypatch: pyt
     monkeypatch.setattr(parted, "_ROWS", rows)
     problem = villages(4, [12] * 5 + [1] * 3)
     plan, found = solve_mclp(problem, sites=8), parted_of(problem, Limits(sites=8))
-    claim, clock = found.claim, Clock()
-    found.run(clock, 1.0, np.inf)
+    claim, allowance = found.claim, Allowance()
+    found.run(allowance, 1.0, np.inf)
     assert plan.objective == claim.wanted - found.value == 128
     assert found.tree is not None
     assert least_loss(claim, found.tree) == found.value
@@ -84,9 +84,9 @@ def test_no_plan_is_beyond_what_parts_prove(*, costly: bool, monkeypatch: pytest
     limits = Limits(budget=70.0) if costly else Limits(sites=12)
     best = solve_mclp(problem, sites=limits.sites, budget=limits.budget).objective
     found = parted_of(problem, limits)
-    claim, clock = found.claim, Clock()
+    claim, allowance = found.claim, Allowance()
     while found._next:
-        found.run(clock, 0.1, np.inf)
+        found.run(allowance, 0.1, np.inf)
     relaxed = linprog(claim.loss, A_ub=-claim.rows.toarray(), b_ub=-claim.least, bounds=(0, 1)).fun or 0.0
     assert relaxed < found.value <= claim.wanted - best + 1e-6
     assert found.tree is not None
@@ -99,9 +99,9 @@ def test_no_plan_is_beyond_what_parts_prove(*, costly: bool, monkeypatch: pytest
 
 
 def test_nothing_is_begun_where_a_part_would_take_more_than_its_share() -> None:
-    found, clock = parted_of(two_towns(), Limits(sites=12)), Clock()
-    found.run(clock, 0.4 * max(part.cutting.work for part in found._parts) / clock.size, np.inf)
-    assert (found.tree, clock.did) == (None, 0)
+    found, allowance = parted_of(two_towns(), Limits(sites=12)), Allowance()
+    found.run(allowance, 0.4 * max(part.cutting.work for part in found._parts) / allowance.size, np.inf)
+    assert (found.tree, allowance.did) == (None, 0)
 
 
 def test_what_more_than_a_number_and_a_budget_holds_together_has_no_parts() -> None:
@@ -123,7 +123,7 @@ def test_rows_that_are_fixed_keep_their_prices(monkeypatch: pytest.MonkeyPatch) 
     for rows in (0, 10_000):
         monkeypatch.setattr(growing, "_MANY_ROWS", rows)
         cutting = Cutting(claim)
-        cutting.run(Clock(), 1.0, claim.wanted)
+        cutting.run(Allowance(), 1.0, claim.wanted)
         assert cutting.tree is not None
         assert relaxed < cutting.value <= claim.wanted - best
         assert least_loss(claim, cutting.tree) == pytest.approx(cutting.value)

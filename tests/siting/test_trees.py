@@ -19,7 +19,7 @@ from sitingworlds import scattered
 from accessibility.errors import InfeasibleError, UnprovenError
 from accessibility.siting import enumeration, verify, verify_plan
 from accessibility.siting.claims import claim_most, claims_of
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.growing import ClaimBound, Cutting, find_halves, grow_tree
 from accessibility.siting.limits import Limits
 from accessibility.siting.pairs import Pairs
@@ -50,7 +50,7 @@ def proven(model: str, status: str) -> tuple[Drawn, SitingPlan] | None:
         except InfeasibleError:
             continue
         claims = claims_of(drawn.problem, plan)
-        grown = [grow_tree(claim, Clock()) for claim in claims]
+        grown = [grow_tree(claim, Allowance()) for claim in claims]
         trees = plan.trees or tuple(tree for tree in grown if tree is not None)
         if plan.status == status and claims and len(trees) == len(claims) and max(claim.wanted for claim in claims) > 0:
             alone: dict[str, Any] = {"multipliers": None, "prices": Prices()} if status == "optimal" else {}
@@ -136,7 +136,9 @@ def test_the_half_that_cuts_off_most_people_comes_first(heavy: int) -> None:
         whole=True,
         wanted=0.0,
     )
-    found = find_halves(claim, (rows, claim.least), np.append(np.full(6, 0.5), np.zeros(6)), np.arange(6), 1, Clock())
+    found = find_halves(
+        claim, (rows, claim.least), np.append(np.full(6, 0.5), np.zeros(6)), np.arange(6), 1, Allowance()
+    )
     assert found.item.tolist() == [3 * heavy, 3 * heavy + 1, 3 * heavy + 2]
 
 
@@ -197,11 +199,11 @@ def test_a_grown_tree_proves_all_there_is() -> None:
         claim = drawn_claim(random)
         truth = least_of_all(claim)
         wanted = truth if np.isfinite(truth) else 50.0
-        tree = grow_tree(replace(claim, wanted=wanted), Clock())
+        tree = grow_tree(replace(claim, wanted=wanted), Allowance())
         assert tree is not None
         assert least_loss(claim, tree) >= wanted
         split += len(tree.split) > 1
-        assert not np.isfinite(truth) or grow_tree(replace(claim, wanted=truth + 1), Clock()) is None
+        assert not np.isfinite(truth) or grow_tree(replace(claim, wanted=truth + 1), Allowance()) is None
     assert split > 5
 
 
@@ -224,11 +226,11 @@ def test_halves_prove_that_an_odd_ring_needs_half_a_site_more_than_fractions_do(
     """Of three people any two share a site: half a site each will do in fractions, and two sites in truth."""
     claim, within = ring(3), (np.zeros(3), np.ones(3))
     relaxed = ClaimBound(claim)
-    point = relaxed.solve(within, 2.0, Clock())
+    point = relaxed.solve(within, 2.0, Allowance())
     assert point is not None
     assert point.loss == pytest.approx(1.5)
     cutting = Cutting(claim)
-    cutting.run(Clock(), 1.0, 2.0)
+    cutting.run(Allowance(), 1.0, 2.0)
     assert cutting.tree is not None
     assert cutting.tree.halves.item.tolist() == [0, 1, 2]
     assert least_loss(claim, cutting.tree) == pytest.approx(2.0)
@@ -241,19 +243,19 @@ def test_an_interior_point_proves_the_relaxation_as_a_vertex_does(seed: int) -> 
     truth = linprog(claim.loss, A_ub=-claim.rows.toarray(), b_ub=-claim.least, bounds=(0, 1)).fun or 0.0
     assert truth > 1.0
     for interior in (False, True):
-        point = ClaimBound(claim, interior=interior).solve(within, 0.0, Clock())
+        point = ClaimBound(claim, interior=interior).solve(within, 0.0, Allowance())
         assert point is not None
         assert point.loss == pytest.approx(rounded(claim, truth), rel=1e-6)
 
 
 def test_no_solution_is_begun_that_would_take_more_than_its_share() -> None:
-    claim, clock = claim_most(scattered(150, 40, seed=0, radius=0.2), Limits(sites=6)), Clock()
+    claim, allowance = claim_most(scattered(150, 40, seed=0, radius=0.2), Limits(sites=6)), Allowance()
     cutting = Cutting(claim)
-    cutting.run(clock, 0.0, 0.0)
-    assert (cutting.tree, clock.did) == (None, 0)
-    cutting.run(clock, 1.0, claim.wanted)
+    cutting.run(allowance, 0.0, 0.0)
+    assert (cutting.tree, allowance.did) == (None, 0)
+    cutting.run(allowance, 1.0, claim.wanted)
     assert cutting.tree is not None
-    assert clock.did <= clock.size
+    assert allowance.did <= allowance.size
     assert least_loss(claim, cutting.tree) == pytest.approx(cutting.value)
 
 
@@ -281,4 +283,4 @@ def test_no_tree_grows_for_a_bound_that_is_not_true(model: str) -> None:
     assert found is not None
     drawn, plan = found
     for claim in claims_of(drawn.problem, plan):
-        assert grow_tree(replace(claim, wanted=claim.wanted + max(1.0, 0.01 * claim.wanted)), Clock()) is None
+        assert grow_tree(replace(claim, wanted=claim.wanted + max(1.0, 0.01 * claim.wanted)), Allowance()) is None

@@ -11,7 +11,7 @@ import pytest
 from accessibility.siting import Conditions, Problem, closing, solve_mclp, verify_plan, weighting
 from accessibility.siting.closing import _reach_everybody, begin_course
 from accessibility.siting.covering import read_covering, reduce_covering
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.greedy import open_greedily
 from accessibility.siting.limits import Limits
@@ -63,7 +63,7 @@ def test_nobody_is_left_out_where_a_plan_within_the_limits_reaches_everybody(nam
     for sites in range(2, 8):
         covering = reduce_covering(read_covering(problem, ASKED[name](sites)).covering)
         begun = open_greedily(covering)
-        plan = leave_out_nobody(covering, begun, Clock(work=2e6), seed=seed)
+        plan = leave_out_nobody(covering, begun, Allowance(work=2e6), seed=seed)
         assert covering.fits(plan)
         assert covering.value(plan) >= covering.value(begun)
         # As many sites as before are swapped one by one: where costs differ that need not lead to every plan.
@@ -87,9 +87,9 @@ def test_a_plan_for_everybody_is_found_among_sites_that_each_reach_more() -> Non
     covering = reduce_covering(read_covering(problem, Limits(sites=30)).covering)
     begun = open_greedily(covering)
     assert covering.value(begun) < 0.9 * problem.population
-    plan = leave_out_nobody(covering, begun, Clock(work=ENOUGH))
+    plan = leave_out_nobody(covering, begun, Allowance(work=ENOUGH))
     assert covering.value(plan) == problem.population
-    assert np.array_equal(plan, leave_out_nobody(covering, begun, Clock(work=ENOUGH)))
+    assert np.array_equal(plan, leave_out_nobody(covering, begun, Allowance(work=ENOUGH)))
     # Nothing but to find it is needed for a proof.
     solved = solve_mclp(problem, sites=30)
     assert (solved.status, solved.objective) == ("optimal", problem.population)
@@ -99,9 +99,9 @@ def test_a_plan_for_everybody_is_found_among_sites_that_each_reach_more() -> Non
 def test_more_work_leaves_no_more_people_out_and_none_changes_nothing() -> None:
     covering = reduce_covering(read_covering(hidden_cover(), Limits(sites=26)).covering)
     begun, before = open_greedily(covering), 0
-    assert leave_out_nobody(covering, begun, Clock(work=0.0)) is begun
+    assert leave_out_nobody(covering, begun, Allowance(work=0.0)) is begun
     for work in (1e5, 1e6, 2e7):
-        plan = leave_out_nobody(covering, begun, Clock(work=work))
+        plan = leave_out_nobody(covering, begun, Allowance(work=work))
         assert covering.value(plan) >= before
         before = covering.value(plan)
 
@@ -116,7 +116,7 @@ def test_of_two_sites_a_swap_takes_what_it_takes(monkeypatch: pytest.MonkeyPatch
         swaps.append(order[2][3])
 
     monkeypatch.setattr(weighting, "_swap", noted)
-    leave_out_nobody(covering, np.array([True, False]), Clock(work=ENOUGH))
+    leave_out_nobody(covering, np.array([True, False]), Allowance(work=ENOUGH))
     assert 1_000 < swaps[-1] <= ENOUGH / 100
 
 
@@ -133,10 +133,10 @@ def test_a_small_question_is_solved_outright(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_nobody_looks_for_a_plan_that_a_bound_rules_out() -> None:
     covering = read_covering(hidden_cover(), Limits(sites=30)).covering
-    course, clock = begin_course(MostPeople(), covering, 0.0), Clock(work=ENOUGH)
+    course, allowance = begin_course(MostPeople(), covering, 0.0), Allowance(work=ENOUGH)
     course.bound = float(course.goal.ceiling(course.small) - 1)
-    _reach_everybody(course, clock)
-    assert clock.did == 0
+    _reach_everybody(course, allowance)
+    assert allowance.did == 0
     course.bound += 1
-    _reach_everybody(course, clock)
+    _reach_everybody(course, allowance)
     assert course.value == course.goal.ceiling(course.small)

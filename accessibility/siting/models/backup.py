@@ -11,7 +11,7 @@ from scipy import sparse
 
 from accessibility.errors import InputError, checked
 from accessibility.siting.counts import TWICE, Counts, read_counts
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, Program, solve_within
 from accessibility.siting.growing import witnessed
 from accessibility.siting.infeasible import meet_floors, refuse_boundless, unmet_floors
@@ -83,7 +83,7 @@ def solve_backup(
     >>> plan.selected, plan.message
     ((2, 1), '60 people covered, 20 of them twice or more')
     """
-    clock, limits = Clock(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
+    allowance, limits = Allowance(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
     refuse_boundless(limits)
     if weight is not None and not 0.0 <= weight <= 1.0:
         msg = f"weight is {weight}; expected what a person covered counts against one covered twice, 0 to 1"
@@ -94,17 +94,17 @@ def solve_backup(
     anyway = problem.open.copy()
     anyway[terms.required] = True
     counts = read_counts(problem, limits, terms, np.flatnonzero(terms.allowed), anyway)
-    search = _Search(counts=counts, worth_of=_worth_of(weight), clock=clock, first=weight is None)
-    begun = meet_floors(counts, search.greedy(), clock)
+    search = _Search(counts=counts, worth_of=_worth_of(weight), allowance=allowance, first=weight is None)
+    begun = meet_floors(counts, search.greedy(), allowance)
     if counts.shortage(begun).any():
         short = unmet_floors(problem, limits, terms, "backup", counts.shortage(begun))
-        return witnessed(problem, _valued_today(problem, short, weight), clock)
+        return witnessed(problem, _valued_today(problem, short, weight), allowance)
     chosen, bound = search.run(begun)
     chosen = search.settled(chosen)
     rows = np.concatenate([terms.required, counts.columns[chosen]])
     each = problem.people_units.unit * search.worth_of.unit
-    found = (search.objective(chosen) * each, bound * each, clock.spent_s)
-    return ended(problem, replace(_plan(problem, limits, rows, found), weight=weight), clock)
+    found = (search.objective(chosen) * each, bound * each, allowance.spent_s)
+    return ended(problem, replace(_plan(problem, limits, rows, found), weight=weight), allowance)
 
 
 def _valued_today(problem: Problem, plan: SitingPlan, weight: float | None) -> SitingPlan:
@@ -133,7 +133,7 @@ class _Search:
 
     counts: Counts  # people and columns
     worth_of: Units  # what a person covered counts, and one covered twice, in whole numbers
-    clock: Clock  # when to stop
+    allowance: Allowance  # when to stop
     first: bool  # whether people covered come first, whatever the number of those covered twice
 
     def worth(self, once: NDArray[np.float64], twice: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -213,7 +213,7 @@ class _Search:
         counts, m = self.counts, len(self.counts.columns)
         known, unit = _valued(counts, worth, begun), solver_unit(sum(worth) * float(counts.weight.sum()))
         program, fixed = _program(counts, worth, covered, unit)
-        effort = Effort(clock=self.clock, gap_absolute=max((1.0 - 1e-6) / unit, 1e-9))
+        effort = Effort(allowance=self.allowance, gap_absolute=max((1.0 - 1e-6) / unit, 1e-9))
         answer = solve_within(program, effort, counts.room.budget, _solution(counts, begun))
         ceiling = worth[0] * counts.ceiling(1) + worth[1] * counts.ceiling(TWICE)
         solver = answer.bound * unit

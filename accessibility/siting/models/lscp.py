@@ -11,7 +11,7 @@ from accessibility.errors import InputError, checked
 from accessibility.siting.certificate import coverable, floor_people, whole_people
 from accessibility.siting.closing import begin_course, close_gap
 from accessibility.siting.covering import read_covering
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import LeastCost, MostPeople
 from accessibility.siting.limits import TOTAL, Limits
 from accessibility.siting.outcome import (
@@ -86,7 +86,7 @@ def solve_lscp(
     >>> solve_lscp(problem).selected
     (0, 1)
     """
-    return _spend(problem, Limits.of(sites, budget, conditions), None, gap, Clock(limit_s=time_limit_s))
+    return _spend(problem, Limits.of(sites, budget, conditions), None, gap, Allowance(limit_s=time_limit_s))
 
 
 @checked
@@ -139,10 +139,10 @@ def solve_partial(
     if not 0 <= reach <= 1:
         msg = f"reach is {reach}; expected a share of all people from 0 to 1"
         raise InputError(msg)
-    return _spend(problem, Limits.of(None, budget, conditions), float(reach), gap, Clock(limit_s=time_limit_s))
+    return _spend(problem, Limits.of(None, budget, conditions), float(reach), gap, Allowance(limit_s=time_limit_s))
 
 
-def _spend(problem: Problem, limits: Limits, share: float | None, gap: float, clock: Clock) -> SitingPlan:
+def _spend(problem: Problem, limits: Limits, share: float | None, gap: float, allowance: Allowance) -> SitingPlan:
     """Return the plan of least cost; without a share everybody who can be covered has to be."""
     if not gap >= 0:
         msg = f"gap is {gap}; expected a share of 0 or more"
@@ -156,12 +156,12 @@ def _spend(problem: Problem, limits: Limits, share: float | None, gap: float, cl
     goal, covering = _goal(reading.covering, share, enough)
     start = None
     if not _easily_met(goal, covering, reading.covering, enough):
-        cover = close_gap(MostPeople(), reading.covering, 0.0, clock.part(_LOOK))
+        cover = close_gap(MostPeople(), reading.covering, 0.0, allowance.part(_LOOK))
         if cover.short or cover.value < enough:
-            return _after_all(problem, limits, reading, (goal, covering, gap, cover), (share, wanted, clock))
+            return _after_all(problem, limits, reading, (goal, covering, gap, cover), (share, wanted, allowance))
         start = cover.sites
-    course = close_gap(goal, covering, gap, clock, start)
-    return spend_plan(problem, limits, reading, course, share, clock)
+    course = close_gap(goal, covering, gap, allowance, start)
+    return spend_plan(problem, limits, reading, course, share, allowance)
 
 
 def _after_all(
@@ -169,7 +169,7 @@ def _after_all(
     limits: Limits,
     reading: Reading,
     search: tuple[LeastCost, Covering, float, Course],
-    asked: tuple[float | None, float, Clock],
+    asked: tuple[float | None, float, Allowance],
 ) -> SitingPlan:
     """Return the plan that comes closest where it is proven that none does what is asked; otherwise look for one.
 
@@ -179,13 +179,13 @@ def _after_all(
         Where neither is known in the end.
     """
     goal, covering, gap, cover = search
-    share, _, clock = asked
+    share, _, allowance = asked
     closest = _out_of_reach(problem, limits, reading, cover, asked)
     if not is_unproven(closest):
         return closest
-    course = close_gap(goal, covering, gap, clock, cover.sites)
+    course = close_gap(goal, covering, gap, allowance, cover.sites)
     if not course.short:
-        return spend_plan(problem, limits, reading, course, share, clock)
+        return spend_plan(problem, limits, reading, course, share, allowance)
     cover.short_at_least = max(cover.short_at_least, course.short_at_least)
     closest = _out_of_reach(problem, limits, reading, cover, asked)
     refuse_unproven(closest)
@@ -217,11 +217,11 @@ def _easily_met(goal: LeastCost, covering: Covering, people: Covering, enough: i
 
 
 def _out_of_reach(
-    problem: Problem, limits: Limits, reading: Reading, cover: Course, asked: tuple[float | None, float, Clock]
+    problem: Problem, limits: Limits, reading: Reading, cover: Course, asked: tuple[float | None, float, Allowance]
 ) -> SitingPlan:
     """Return the plan that covers most people where that is not enough."""
-    share, wanted, clock = asked
-    most = cover_plan(problem, limits, reading, cover, clock)
+    share, wanted, allowance = asked
+    most = cover_plan(problem, limits, reading, cover, allowance)
     plan = replace(
         most,
         model="lscp" if share is None else "partial",
@@ -232,4 +232,6 @@ def _out_of_reach(
     at_least = max(problem.people_units.least(wanted) - cover.bound, cover.short_at_least)
     floors = floor_people(problem, plan)
     everybody = {**floors, TOTAL: max(wanted, floors.get(TOTAL, 0.0))}
-    return ended(problem, short_plan(problem, reading, plan, max(int(at_least), 0), everybody, clock=clock), clock)
+    return ended(
+        problem, short_plan(problem, reading, plan, max(int(at_least), 0), everybody, allowance=allowance), allowance
+    )

@@ -14,7 +14,7 @@ from accessibility.siting.annealing import improve
 from accessibility.siting.certificate import proven_bound, share_within
 from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering, reduce_covering
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.greedy import open_for_floors
@@ -81,7 +81,7 @@ def solve_max_min(
     >>> solve_max_min(problem, sites=2).objective
     1.0
     """
-    clock = Clock(limit_s=time_limit_s)
+    allowance = Allowance(limit_s=time_limit_s)
     limits = Limits.of(sites, budget, conditions)
     refuse_boundless(limits)
     refuse_gap(gap)
@@ -92,10 +92,10 @@ def solve_max_min(
     if reading.terms.contradiction:
         return refused_plan(problem, limits, "max-min", reading.terms.contradiction)
     towns = _Towns.of(problem, limits, reading)
-    chosen, answers = _raise_least(reading.covering, towns, clock)
+    chosen, answers = _raise_least(reading.covering, towns, allowance)
     floors = replace(reading.covering, need=towns.need(towns.least(reading.covering, chosen)))
     begun = reading.covering.site[chosen]
-    course = close_gap(MostPeople(), floors, gap, clock, begun)
+    course = close_gap(MostPeople(), floors, gap, allowance, begun)
     rows = begun if course.short else course.sites
     plan = _plan(problem, limits, reading, towns, (rows, *answers))
     sentences = [_left_out(problem, towns)]
@@ -107,7 +107,7 @@ def solve_max_min(
         plan = replace(plan, status="feasible")
     plan = replace(plan, message="; ".join(part for part in sentences if part))
     # A share that is proven ends nothing where the people at that share are not.
-    return ended(problem, plan, clock, gap if course.closed or plan.gap > 0 else -1.0)
+    return ended(problem, plan, allowance, gap if course.closed or plan.gap > 0 else -1.0)
 
 
 def _left_out(problem: Problem, towns: _Towns) -> str:
@@ -155,17 +155,19 @@ class _Towns:
         return np.array(wanted, dtype=np.int64) - self.there
 
 
-def _raise_least(covering: Covering, towns: _Towns, clock: Clock) -> tuple[NDArray[np.bool_], tuple[Answer, Answer]]:
+def _raise_least(
+    covering: Covering, towns: _Towns, allowance: Allowance
+) -> tuple[NDArray[np.bool_], tuple[Answer, Answer]]:
     """Return columns that raise the least share, and what the linear and the whole program say about it."""
     small = reduce_covering(covering)
-    chosen = _halve(small, towns, clock)
+    chosen = _halve(small, towns, allowance)
     linear = raise_least_share(covering, towns.population, towns.there, slack=0.0)
     relaxed = replace(linear, integer=np.zeros(len(linear.integer), np.bool_))
-    bound = solve_program(relaxed, Effort(clock=clock.part(_LINEAR_TIME)))
+    bound = solve_program(relaxed, Effort(allowance=allowance.part(_LINEAR_TIME)))
     program = raise_least_share(small, towns.population, towns.there)
     begun = solution_of(small, program, chosen)
     begun[-1] = float(towns.least(small, chosen)) * int(towns.population.max()) / small.solver_weight
-    answer = solve_program(program, Effort(clock=clock.first(_EXACT_TIME)), begun)
+    answer = solve_program(program, Effort(allowance=allowance.first(_EXACT_TIME)), begun)
     if answer.values is not None:
         trial = columns_of(small, program, answer.values)
         if small.fits(trial) and towns.least(small, trial) > towns.least(small, chosen):
@@ -176,16 +178,16 @@ def _raise_least(covering: Covering, towns: _Towns, clock: Clock) -> tuple[NDArr
     )
 
 
-def _halve(small: Covering, towns: _Towns, clock: Clock) -> NDArray[np.bool_]:
+def _halve(small: Covering, towns: _Towns, allowance: Allowance) -> NDArray[np.bool_]:
     """Return columns found by asking for ever closer floors, alike for all districts."""
     best = open_for_floors(small)
     low, high = towns.least(small, best), towns.least(small, np.ones(len(small.site), np.bool_))
     for turn in range(_HALVINGS):
-        if clock.up or high - low <= CLOSE:
+        if allowance.up or high - low <= CLOSE:
             break
         middle = Fraction(float(low + high) / 2)
         asked = replace(small, need=towns.need(middle))
-        trial = improve(asked, open_for_floors(asked), _ROUNDS, clock, seed=turn)
+        trial = improve(asked, open_for_floors(asked), _ROUNDS, allowance, seed=turn)
         share = towns.least(small, trial)
         if share > low:
             best, low = trial, share

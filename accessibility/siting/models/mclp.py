@@ -9,7 +9,7 @@ from accessibility.errors import InputError, checked
 from accessibility.siting.claims import claim_most
 from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
 from accessibility.siting.outcome import cover_plan, refuse_unproven, refused_plan
@@ -77,23 +77,23 @@ def solve_mclp(
     >>> solve_mclp(problem, sites=1)
     <SitingPlan mclp: 1 sites for 1, objective 40, bound 40, gap 0.00 %, optimal>
     """
-    clock = Clock(limit_s=time_limit_s)
+    allowance = Allowance(limit_s=time_limit_s)
     if sites is None and budget is None:
         msg = "neither sites nor budget is given; expected the greatest number of sites, the greatest cost, or both"
         raise InputError(msg)
     if not gap >= 0:
         msg = f"gap is {gap}; expected a share of 0 or more"
         raise InputError(msg)
-    plan = cover_within(problem, Limits.of(sites, budget, conditions), gap, clock)
+    plan = cover_within(problem, Limits.of(sites, budget, conditions), gap, allowance)
     refuse_unproven(plan)
     return plan
 
 
-def cover_within(problem: Problem, limits: Limits, gap: float, clock: Clock) -> SitingPlan:
-    """Return the plan of `solve_mclp` for limits and a clock that are at hand, one that is cut short of floors too."""
+def cover_within(problem: Problem, limits: Limits, gap: float, allowance: Allowance) -> SitingPlan:
+    """Return the plan of `solve_mclp` for given limits and an allowance, one that is cut short of floors too."""
     reading = read_covering(problem, limits)
     if reading.terms.contradiction:
         return refused_plan(problem, limits, "mclp", reading.terms.contradiction)
     claim = partial(claim_most, problem, limits)
-    course = close_gap(MostPeople(), reading.covering, gap, clock, claim=claim)
-    return cover_plan(problem, limits, reading, course, clock)
+    course = close_gap(MostPeople(), reading.covering, gap, allowance, claim=claim)
+    return cover_plan(problem, limits, reading, course, allowance)

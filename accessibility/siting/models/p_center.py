@@ -9,7 +9,7 @@ import numpy as np
 
 from accessibility.errors import UnprovenError, checked
 from accessibility.siting.counts import Cover, Reach, cover_greedily, find_cover
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.infeasible import (
     contradictory,
     refuse_boundless,
@@ -89,22 +89,22 @@ def solve_p_center(
     >>> solve_p_center(problem, sites=2)
     <SitingPlan p-center: 2 sites for 2, objective 2, bound 2, gap 0.00 %, optimal>
     """
-    clock, limits = Clock(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
+    allowance, limits = Allowance(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
     refuse_boundless(limits)
     refuse_floors(limits, "p-center")
     refuse_gap(gap)
     refuse_unreached(problem)
     terms = read_terms(problem, limits)
     if terms.contradiction:
-        return contradictory(problem, limits, terms, clock, "p-center")
+        return contradictory(problem, limits, terms, allowance, "p-center")
     center = _read(problem, limits, terms)
-    begun = _begin(center, clock)
+    begun = _begin(center, allowance)
     if begun is None:
-        return short_of_people(problem, limits, terms, clock, "p-center")
-    chosen, bound = _narrow(center, begun, gap, clock)
-    chosen = _cheapened(center, chosen, clock)
-    plan = _plan(problem, limits, terms, (center.columns[chosen], bound, center.lowest, clock.spent_s))
-    return ended(problem, plan, clock, gap)
+        return short_of_people(problem, limits, terms, allowance, "p-center")
+    chosen, bound = _narrow(center, begun, gap, allowance)
+    chosen = _cheapened(center, chosen, allowance)
+    plan = _plan(problem, limits, terms, (center.columns[chosen], bound, center.lowest, allowance.spent_s))
+    return ended(problem, plan, allowance, gap)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -166,21 +166,23 @@ def _kept(problem: Problem, terms: Terms) -> NDArray[np.bool_]:
     return kept
 
 
-def _begin(center: _Center, clock: Clock) -> NDArray[np.bool_] | None:
+def _begin(center: _Center, allowance: Allowance) -> NDArray[np.bool_] | None:
     """Return sites that serve everybody; None where none can."""
     nothing = np.zeros(len(center.columns), np.bool_)
     if np.isfinite(center.base).all():
         return nothing
     if np.isinf(center.lowest):
         return None
-    cover = find_cover(center.reach(float(center.radii[-1])), center.room, clock, cheapest=False)
+    cover = find_cover(center.reach(float(center.radii[-1])), center.room, allowance, cheapest=False)
     if cover.chosen is None and not cover.impossible:
-        msg = f"no plan that serves everybody was found within {clock.limit}, and none was proven impossible"
+        msg = f"no plan that serves everybody was found within {allowance.limit}, and none was proven impossible"
         raise UnprovenError(msg)
     return cover.chosen
 
 
-def _narrow(center: _Center, chosen: NDArray[np.bool_], gap: float, clock: Clock) -> tuple[NDArray[np.bool_], float]:
+def _narrow(
+    center: _Center, chosen: NDArray[np.bool_], gap: float, allowance: Allowance
+) -> tuple[NDArray[np.bool_], float]:
     """Return the best sites and what no plan is better than, by halving the radii in question.
 
     Greedy covers narrow them from above first; whether a radius is possible at all is then asked exactly.
@@ -193,7 +195,7 @@ def _narrow(center: _Center, chosen: NDArray[np.bool_], gap: float, clock: Clock
             middle = (floor + high) // 2
             reach = center.reach(float(radii[middle]))
             if exact:
-                cover = find_cover(reach, center.room, clock, cheapest=False)
+                cover = find_cover(reach, center.room, allowance, cheapest=False)
             else:
                 greedy = cover_greedily(reach, center.room)
                 served = center.radius(greedy) <= radii[middle]
@@ -208,10 +210,10 @@ def _narrow(center: _Center, chosen: NDArray[np.bool_], gap: float, clock: Clock
     return chosen, float(radii[low])
 
 
-def _cheapened(center: _Center, chosen: NDArray[np.bool_], clock: Clock) -> NDArray[np.bool_]:
+def _cheapened(center: _Center, chosen: NDArray[np.bool_], allowance: Allowance) -> NDArray[np.bool_]:
     """Return the cheapest sites that keep the greatest cost, if the time allows; none that nobody would miss."""
     radius = center.radius(chosen)
-    cover = find_cover(center.reach(radius), center.room, clock.part(_CHEAPENING))
+    cover = find_cover(center.reach(radius), center.room, allowance.part(_CHEAPENING))
     best = chosen if cover.chosen is None else cover.chosen
     for site in np.flatnonzero(best)[np.lexsort((np.flatnonzero(best), center.room.cost[best]))][::-1]:
         without = best.copy()

@@ -11,7 +11,7 @@ import numpy as np
 
 from accessibility.errors import UnprovenError, checked
 from accessibility.siting.counts import Reach, find_cover
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.infeasible import (
     contradictory,
     refuse_boundless,
@@ -94,20 +94,20 @@ def solve_p_median(
     >>> solve_p_median(problem, sites=2)
     <SitingPlan p-median: 2 sites for 2, objective 90, bound 90, gap 0.00 %, optimal>
     """
-    clock, limits = Clock(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
+    allowance, limits = Allowance(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
     refuse_boundless(limits)
     refuse_floors(limits, "p-median")
     refuse_gap(gap)
     refuse_unreached(problem)
     terms = read_terms(problem, limits)
     if terms.contradiction:
-        return contradictory(problem, limits, terms, clock, "p-median")
+        return contradictory(problem, limits, terms, allowance, "p-median")
     median = read_median(problem, limits, terms)
-    course = _begin(median, gap, clock)
+    course = _begin(median, gap, allowance)
     if course is None:
-        return short_of_people(problem, limits, terms, clock, "p-median")
+        return short_of_people(problem, limits, terms, allowance, "p-median")
     close_median_gap(course)
-    return ended(problem, _plan(problem, limits, terms, course, clock), clock, gap)
+    return ended(problem, _plan(problem, limits, terms, course, allowance), allowance, gap)
 
 
 def median_bound(problem: Problem, plan: SitingPlan) -> float:
@@ -180,7 +180,7 @@ def order_by_saving(problem: Problem, rows: NDArray[np.intp]) -> tuple[NDArray[n
     return np.array(order, dtype=np.intp), np.array(gains)
 
 
-def _plan(problem: Problem, limits: Limits, terms: Terms, course: MedianCourse, clock: Clock) -> SitingPlan:
+def _plan(problem: Problem, limits: Limits, terms: Terms, course: MedianCourse, allowance: Allowance) -> SitingPlan:
     median = course.median
     chosen = np.concatenate([terms.required, median.columns[course.inside]])
     order, gains = order_by_saving(problem, chosen)
@@ -200,7 +200,7 @@ def _plan(problem: Problem, limits: Limits, terms: Terms, course: MedianCourse, 
         objective=objective,
         bound=min((median.fixed + course.bound) * unit, objective),
         status="feasible",
-        seconds=clock.spent_s,
+        seconds=allowance.spent_s,
         bound_by=course.by,
         multipliers=offers * unit,
         prices=prices,
@@ -247,22 +247,22 @@ def _charges(problem: Problem, plan: SitingPlan, terms: Terms, limits: Limits) -
     return charged, paid
 
 
-def _begin(median: Median, gap: float, clock: Clock) -> MedianCourse | None:
+def _begin(median: Median, gap: float, allowance: Allowance) -> MedianCourse | None:
     """Return the course at its beginning; None where nothing serves everybody."""
     bare = np.isinf(median.base)
     bare[median.rows] = False
     if bare.any():
         return None
-    course = begin_median(median, gap, clock)
+    course = begin_median(median, gap, allowance)
     if course is not None:
         return course
-    cover = find_cover(_bare_reach(median), median.room, clock)
+    cover = find_cover(_bare_reach(median), median.room, allowance)
     if cover.impossible:
         return None
     if cover.chosen is None:
-        msg = f"no plan that serves everybody was found within {clock.limit}, and none was proven impossible"
+        msg = f"no plan that serves everybody was found within {allowance.limit}, and none was proven impossible"
         raise UnprovenError(msg)
-    return begin_median(median, gap, clock, cover.chosen)
+    return begin_median(median, gap, allowance, cover.chosen)
 
 
 def _bare_reach(median: Median) -> Reach:

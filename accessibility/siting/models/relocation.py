@@ -13,7 +13,7 @@ from scipy import sparse
 from accessibility.errors import InputError, UnprovenError, checked
 from accessibility.siting.certificate import proven_bound
 from accessibility.siting.counts import Moves, read_moves
-from accessibility.siting.effort import Clock
+from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, Program, solve_program, solve_within
 from accessibility.siting.growing import witnessed
 from accessibility.siting.infeasible import refuse_boundless, unmet_floors
@@ -87,29 +87,29 @@ def solve_relocation(
     >>> plan.closed, plan.selected, plan.objective
     ((0,), (1,), 50.0)
     """
-    clock, limits = Clock(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
+    allowance, limits = Allowance(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
     refuse_boundless(limits)
     most = _closures(close)
-    start = cover_within(problem, limits, 0.0, clock.part(_START))
+    start = cover_within(problem, limits, 0.0, allowance.part(_START))
     moves, terms = read_moves(problem, limits, most)
     if terms.contradiction:
         return replace(refused_plan(problem, limits, "relocation", terms.contradiction), closures_limit=most)
     begun = moves.flips(problem, start)
     if begun is None:
-        begun = _meet_floors(moves, clock)
+        begun = _meet_floors(moves, allowance)
         if begun is None:
             sentence = "the required sites cannot open within the limits, whatever closes"
             plan = replace(
                 refused_plan(problem, limits, "relocation", sentence), closures_limit=most, bound_by="solver"
             )
-            return witnessed(problem, plan, clock)
+            return witnessed(problem, plan, allowance)
         if moves.counts.shortage(moves.after(begun)).any():
             plan = unmet_floors(problem, limits, terms, "relocation", moves.counts.shortage(moves.after(begun)))
-            return witnessed(problem, replace(plan, closures_limit=most), clock)
-    chosen, bound = _search(moves, begun, clock)
-    found = (chosen, problem.people_units.amount(bound), clock.spent_s)
+            return witnessed(problem, replace(plan, closures_limit=most), allowance)
+    chosen, bound = _search(moves, begun, allowance)
+    found = (chosen, problem.people_units.amount(bound), allowance.spent_s)
     plan = replace(_plan(problem, limits, terms, moves, found), closures_limit=most)
-    return ended(problem, _certified(problem, terms, moves, plan, clock), clock)
+    return ended(problem, _certified(problem, terms, moves, plan, allowance), allowance)
 
 
 def _closures(close: int) -> int:
@@ -124,9 +124,9 @@ def _closures(close: int) -> int:
     return most
 
 
-def _meet_floors(moves: Moves, clock: Clock) -> NDArray[np.bool_] | None:
+def _meet_floors(moves: Moves, allowance: Allowance) -> NDArray[np.bool_] | None:
     """Return changes that meet the floors, or that come closest where none do; None where nothing keeps the limits."""
-    answer = solve_within(_program(moves, goal="short"), Effort(clock=clock), moves.budget)
+    answer = solve_within(_program(moves, goal="short"), Effort(allowance=allowance), moves.budget)
     if answer.infeasible:
         return None
     if answer.values is not None:
@@ -134,14 +134,14 @@ def _meet_floors(moves: Moves, clock: Clock) -> NDArray[np.bool_] | None:
         # Whoever is missing is a whole unit of people.
         if moves.holds(found) and (answer.bound * moves.counts.unit > HALF or moves.fits(found)):
             return found
-    msg = f"no plan that keeps to the limits was found within {clock.limit}, and none was proven impossible"
+    msg = f"no plan that keeps to the limits was found within {allowance.limit}, and none was proven impossible"
     raise UnprovenError(msg)
 
 
-def _search(moves: Moves, begun: NDArray[np.bool_], clock: Clock) -> tuple[NDArray[np.bool_], float]:
+def _search(moves: Moves, begun: NDArray[np.bool_], allowance: Allowance) -> tuple[NDArray[np.bool_], float]:
     """Return the changes that cover most people, with fewest closures, and a bound of the people."""
     best, unit = begun, moves.counts.unit
-    effort = Effort(clock=clock, gap_absolute=max((1.0 - 1e-6) / unit, 1e-9))
+    effort = Effort(allowance=allowance, gap_absolute=max((1.0 - 1e-6) / unit, 1e-9))
     answer = solve_within(_program(moves), effort, moves.budget, _solution(moves, begun))
     if answer.values is not None:
         found = answer.values[: len(moves.old)] > HALF
@@ -150,9 +150,9 @@ def _search(moves: Moves, begun: NDArray[np.bool_], clock: Clock) -> tuple[NDArr
     bound = ceiling
     if np.isfinite(solver):
         bound = min(math.floor(solver + SUMS * abs(solver) + 1e-6) + moves.anyway, ceiling)
-    if (best & moves.old).any() or not clock.up:
+    if (best & moves.old).any() or not allowance.up:
         program = _program(moves, goal="fewest", covered=moves.people(best))
-        answer = solve_within(program, Effort(clock=clock), moves.budget, _solution(moves, best))
+        answer = solve_within(program, Effort(allowance=allowance), moves.budget, _solution(moves, best))
         if answer.values is not None:
             found = answer.values[: len(moves.old)] > HALF
             best = found if moves.fits(found) and moves.people(found) >= moves.people(best) else best
@@ -228,11 +228,11 @@ def _program(moves: Moves, *, goal: str = "cover", covered: float | None = None)
     )
 
 
-def _certified(problem: Problem, terms: Terms, moves: Moves, plan: SitingPlan, clock: Clock) -> SitingPlan:
+def _certified(problem: Problem, terms: Terms, moves: Moves, plan: SitingPlan, allowance: Allowance) -> SitingPlan:
     """Return the plan with a certificate, from the dual of the linear program, where that proves as much."""
     program = _program(moves)
     relaxed = replace(program, integer=np.zeros(len(program.integer), np.bool_))
-    answer = solve_program(relaxed, Effort(clock=clock.part(_LINEAR)))
+    answer = solve_program(relaxed, Effort(allowance=allowance.part(_LINEAR)))
     if answer.duals is None:
         return plan
     multipliers, prices = _dual(problem, terms, moves, answer.duals)
