@@ -28,6 +28,7 @@ NOTES = frozenset(
         "fetched",
         "joined-parts",
         "long-tunnels",
+        "money",
         "nearest-node",
         "nodata-cells",
         "not-walkable",

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from accessibility.errors import InputError
+from accessibility.geo.projection import DATUMS
 from accessibility.sources.osm.extracts import SUFFIXES as OSM_SUFFIXES
-from accessibility.sources.quantities import shown_instead
+from accessibility.sources.quantities import held_instead, shown_instead
 from accessibility.sources.raster.meaning import Evenness, Variety
 from accessibility.sources.raster.reading import opened_raster, read_values
-from accessibility.sources.tables.columns import DIVISIONS, attributes, find_column, parse_numbers
+from accessibility.sources.tables.columns import DIVISIONS, attributes, columns_meaning, find_column, parse_numbers
+from accessibility.sources.tables.doubts import datums_said
 from accessibility.sources.tables.points import TableSpec, has_places
 from accessibility.sources.tables.reading import GEO_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES, read_table
+from accessibility.wording import plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +36,7 @@ _BANKS = re.compile(r"银行|信用社|农信|信合|储蓄|\bbank\b", re.IGNORE
 _CANDIDATES = re.compile(r"候选|备选|拟建|拟设|candidate", re.IGNORECASE)
 _OUTLETS = re.compile(r"社保|社会保险|人社|医保|服务|便民|网点|政务|outlet|service|office", re.IGNORECASE)
 _OF_OUTLETS = ("hours", "services", "windows", "phone", "status")
+_PEOPLE = re.compile(r"人口|人数|常住人|户籍人|\bpop(?:ulation)?\b|\bpeople\b")
 _MOST = 0.5
 _WINDOW = 1_024  # cells across that are looked at, in the middle of a raster
 _LEAST_CELLS = 16
@@ -203,6 +207,7 @@ def _of_table(path: Path, role: str | None) -> Recognised:
         return _of_areas(path, table, people)
     if not has_places(table, TableSpec(), source=path.name):
         if people is None:
+            _refuse_unsure_people(path, table)
             columns = ", ".join(attributes(table))
             msg = (
                 f"{path.name}: no coordinates and no column of people (columns {columns}); expected lon and lat, or "
@@ -212,7 +217,33 @@ def _of_table(path: Path, role: str | None) -> Recognised:
         return Recognised(
             path=path, role="totals", keys={"population": people}, evidence=(("no_places", {"column": people}),)
         )
-    return _of_places(path, table, people)
+    found = _of_places(path, table, people)
+    if role is None and people is None and found.evidence[0][0] == "places_only":
+        _refuse_unsure_people(path, table)
+    said = {datum for axis in ("lon", "lat") for datum in _datums(table, axis)}
+    return replace(found, keys={**found.keys, "coordinates": said.pop()}) if len(said) == 1 else found
+
+
+def _datums(table: pd.DataFrame, axis: str) -> list[str]:
+    """Return the datums of an axis that are not the usual one, as the name of its column says."""
+    names = columns_meaning(table, axis)[:1]
+    return [datum for name in names for datum in datums_said(plain_words(name)) if datum != DATUMS[0]]
+
+
+def _refuse_unsure_people(path: Path, table: pd.DataFrame) -> None:
+    """Raise `InputError` where columns speak of people, and none of them is sure to count all of them one by one."""
+    columns = [column for column in attributes(table) if _PEOPLE.search(plain_words(column))]
+    if not columns:
+        return
+    what = held_instead(columns[0])
+    if what:
+        msg = f"{path.name}: column {columns[0]!r} seems to hold {what}; expected persons"
+        raise InputError(msg)
+    msg = (
+        f"{path.name}: {', '.join(columns)} may count people; expected one named population (人口) if it holds them, "
+        f"or say what the file is, such as outlets={path.name}"
+    )
+    raise InputError(msg)
 
 
 def _of_areas(path: Path, table: pd.DataFrame, people: str | None) -> Recognised:

@@ -772,3 +772,18 @@ def test_places_in_geoparquet_and_kml_are_read_alike(tmp_path: Path) -> None:
         sites, _ = read_sites(path, OUTLETS)
         assert sites["name"].tolist() == ["甲"]
         np.testing.assert_allclose(lonlat(sites), [[108.1, 30.5]], rtol=0, atol=1e-9)
+
+
+def test_a_unit_in_a_heading_is_told_and_never_dropped(tmp_path: Path) -> None:
+    head = "名称,经度,纬度,建设成本（万元）,服务能力（人/日）,可服务人数（千人）"
+    path = csv(tmp_path, head, "甲,108.1,30.1,30,200,2", "乙,108.2,30.2,,150,1")
+    sites, findings = read_sites(path, CANDIDATES)
+    assert sites["cost"].tolist() == [30.0, 3.0]
+    assert "capacity" not in sites
+    said = {finding.code: finding.message for finding in findings}
+    assert said["money"].startswith("costs are in 万元, as column '建设成本（万元）' says: a budget counts in it")
+    assert said["unit-unread"].startswith("column '服务能力（人/日）' is not read as capacity")
+    as_told = PlaceSpec(role="candidates", columns={"capacity": "服务能力（人/日）"})
+    assert read_sites(path, as_told)[0]["capacity"].tolist() == [200.0, 150.0]
+    with pytest.raises(InputError, match="'可服务人数（千人）' seems to hold thousands; expected persons"):
+        read_sites(path, PlaceSpec(role="candidates", columns={"capacity": "可服务人数（千人）"}))

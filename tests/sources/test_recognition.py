@@ -1,5 +1,7 @@
 """What a file holds is found by its content."""
 
+# ruff: noqa: RUF001 -- Chinese has its own punctuation
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -142,3 +144,26 @@ def test_what_is_not_recognised_is_said_with_a_remedy(tmp_path: Path) -> None:
         recognise_files([(tmp_path / "list.docx", None)])
     with pytest.raises(InputError, match="expected people or heights"):
         recognise_files([(raster(tmp_path / "void.tif", np.full((20, 20), np.nan)), None)])
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("常住人口（万人）", "column '常住人口（万人）' seems to hold ten thousands; expected persons"),
+        ("60岁及以上人口（人）", "60岁及以上人口（人） may count people"),
+        ("参保人数", "参保人数 may count people"),
+        ("常住人口（", r"常住人口（ may count people"),  # as a Shapefile cuts it
+    ],
+)
+@pytest.mark.parametrize("where", [PLACES, {}])
+def test_people_in_doubt_are_asked_for(tmp_path: Path, column: str, said: str, where: dict[str, Any]) -> None:
+    file = table(tmp_path / "a.csv", 村名=["甲", "乙"], **{column: [3, 2]}, **where)
+    with pytest.raises(InputError, match=said):
+        recognise_files([(file, None)])
+    if where:
+        assert roles(file, a="outlets") == {"a.csv": "outlets"}
+
+
+def test_headings_that_name_a_datum_say_how_coordinates_are_read(tmp_path: Path) -> None:
+    file = table(tmp_path / "a.csv", 名称=["甲", "乙"], 高德经度=[108.1, 108.2], 高德纬度=[30.1, 30.2])
+    assert recognise_files([(file, None)])[0].keys == {"coordinates": "GCJ-02"}

@@ -1,5 +1,7 @@
 """Tables from files, and their columns."""
 
+# ruff: noqa: RUF001 -- Chinese has its own punctuation
+
 from __future__ import annotations
 
 import tempfile
@@ -16,7 +18,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accessibility.errors import InputError
-from accessibility.sources.tables.columns import ALIASES, cell_text, find_column, numbers, parse_numbers, require_column
+from accessibility.sources.tables.columns import (
+    ALIASES,
+    cell_text,
+    columns_meaning,
+    find_column,
+    numbers,
+    parse_numbers,
+    require_column,
+)
 from accessibility.sources.tables.reading import read_table
 
 TOTALS: list[list[Any]] = [["合 计:", None, 7], ["Total", "", 7]]
@@ -94,7 +104,7 @@ def test_titles_blank_rows_and_subtotals_are_set_aside_and_counted(tmp_path: Pat
     "note", ["\u5236\u8868\u5355\u4f4d\uff1a\u53bf\u793e\u4fdd\u4e2d\u5fc3", "made by: the bureau"]
 )
 def test_who_made_a_table_and_when_is_no_heading(tmp_path: Path, note: str) -> None:
-    rows: list[list[Any]] = [["网点一览表"], [note, None, "填表日期：2026年11月"], ["id", "name", "n"], ["1", "a", 3]]  # noqa: RUF001
+    rows: list[list[Any]] = [["网点一览表"], [note, None, "填表日期：2026年11月"], ["id", "name", "n"], ["1", "a", 3]]
     table, findings = read_table(book(tmp_path / "t.xlsx", rows))
     assert (table.columns.tolist(), codes(findings)) == (["id", "name", "n"], {"title-row": 2})
     tags, _ = read_table(book(tmp_path / "u.xlsx", [["addr:city", "addr:street"], ["a", "b"]]))
@@ -228,7 +238,7 @@ def test_broken_workbooks_give_a_table_or_our_error(tmp_path: Path, data: st.Dat
 
 
 def test_numbers_are_strict_and_name_the_row() -> None:
-    texts = pd.Series(["１２１．４７", "1,234.5", " 7 ", "-3", "1e3", "", "—", "NaN"], index=range(2, 10))  # noqa: RUF001
+    texts = pd.Series(["１２１．４７", "1,234.5", " 7 ", "-3", "1e3", "", "—", "NaN"], index=range(2, 10))
     found = numbers(texts, source="t.csv", column="n")
     np.testing.assert_array_equal(found, [121.47, 1234.5, 7, -3, 1000, np.nan, np.nan, np.nan])
     with pytest.raises(
@@ -250,15 +260,15 @@ def test_every_number_survives_being_text(value: float) -> None:
 
 
 def test_columns_are_found_by_meaning_in_two_languages() -> None:
-    table = pd.DataFrame(columns=["网点编号", "网点名称", "Ｌｏｎｇｉｔｕｄｅ", "纬度", "60岁及以上", "县（市、区）"])  # noqa: RUF001
+    table = pd.DataFrame(columns=["网点编号", "网点名称", "Ｌｏｎｇｉｔｕｄｅ", "纬度", "60岁及以上", "县（市、区）"])
     found = {meaning: find_column(table, meaning, source="t.csv") for meaning in ALIASES}
     assert {meaning: column for meaning, column in found.items() if column} == {
         "id": "网点编号",
         "name": "网点名称",
-        "lon": "Ｌｏｎｇｉｔｕｄｅ",  # noqa: RUF001
+        "lon": "Ｌｏｎｇｉｔｕｄｅ",
         "lat": "纬度",
         "people_60": "60岁及以上",
-        "district": "县（市、区）",  # noqa: RUF001
+        "district": "县（市、区）",
     }
 
 
@@ -267,7 +277,7 @@ def test_no_name_means_two_things() -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("unit", ["（人）", "(人)", " (persons)", "（口）"])  # noqa: RUF001
+@pytest.mark.parametrize("unit", ["（人）", "(人)", " (persons)", "（口）"])
 def test_a_column_may_say_in_brackets_that_it_counts_persons(unit: str) -> None:
     table = pd.DataFrame(columns=["村名", f"常住人口{unit}"])
     assert find_column(table, "population", source="t.csv") == f"常住人口{unit}"
@@ -275,9 +285,63 @@ def test_a_column_may_say_in_brackets_that_it_counts_persons(unit: str) -> None:
     assert find_column(table, "population", source="t.csv") == "常住人口"  # a name of its own before one with a unit
 
 
-@pytest.mark.parametrize("unit", ["（万人）", "(户)", "（千人）", "(%)", "（人/平方公里）"])  # noqa: RUF001
+@pytest.mark.parametrize("unit", ["（万人）", "(户)", "（千人）", "(%)", "（人/平方公里）"])
 def test_a_column_in_another_unit_does_not_mean_people(unit: str) -> None:
     assert find_column(pd.DataFrame(columns=["村名", f"常住人口{unit}"]), "population", source="t.csv") is None
+
+
+@pytest.mark.parametrize(
+    ("meaning", "heading"),
+    [
+        *(("lon", name) for name in ("经度（°）", "经度/°", "*经度（必填）", "经度\n(WGS84)", "高德经度", "lon_wgs84")),
+        *(("lat", name) for name in ("纬度（°）", "纬度(GCJ-02)", "Y坐标（米）")),
+        *(("coordinates", name) for name in ("坐标（经度,纬度）", "GPS坐标")),
+        *(
+            ("population", name)
+            for name in ("2023年常住人口（人）", "常住人口（2023年末）", "POP_2020", "人口数（单位：人）")
+        ),
+        *(("name", name) for name in ("*网点名称（全称）", "银行网点名称")),
+        *(("partner", name) for name in ("是否合作（是/否）*", "合作（√）")),
+        *(
+            ("address", "地址（详细到门牌号）"),
+            ("windows", "窗口数（个）"),
+            ("cost", "建设成本（万元）"),
+            ("capacity", "容量（人）"),
+        ),
+        *(
+            ("township", "乡镇（街道）"),
+            ("district", "区（县）"),
+            ("people_60", "60岁及以上人口（人）"),
+            ("phone", "联系电话（座机）"),
+        ),
+    ],
+)
+def test_a_heading_may_have_notes_that_leave_its_meaning(meaning: str, heading: str) -> None:
+    table = pd.DataFrame(columns=["序号", heading])
+    assert [key for key in ALIASES if find_column(table, key, source="t.csv")] == [meaning]
+
+
+@pytest.mark.parametrize(
+    ("meaning", "heading"),
+    [
+        *(
+            ("population", name)
+            for name in ("60岁及以上人口（人）", "常住人口（", "人口（户籍/万人）", "2020-2023年人口增长")
+        ),
+        *(("capacity", name) for name in ("服务能力（人/日）", "可服务人数（千人）")),
+        *(("cost", name) for name in ("成本（万元/年）", "费用（元/人）")),
+        *(("coordinates", "坐标（纬度,经度）"), ("lon", "经度（弧度）"), ("partner", "合作（2025年计划）")),
+    ],
+)
+def test_a_heading_in_another_unit_means_nothing(meaning: str, heading: str) -> None:
+    assert find_column(pd.DataFrame(columns=[heading]), meaning, source="t.csv") is None
+
+
+def test_of_several_headings_that_mean_one_the_plain_one_and_the_last_year_come_first() -> None:
+    years = pd.DataFrame(columns=["2020年常住人口", "2023年常住人口", "2010年常住人口"])
+    assert columns_meaning(years, "population") == ["2023年常住人口", "2020年常住人口", "2010年常住人口"]
+    datums = pd.DataFrame(columns=["lon_gcj02", "经度", "经度(WGS84)"])
+    assert columns_meaning(datums, "lon")[0] == "经度"
 
 
 def test_an_unknown_column_is_refused_with_those_that_are_there() -> None:

@@ -23,17 +23,32 @@ if TYPE_CHECKING:
 ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "id": ("id", "编号", "网点编号", "机构编号", "网点编码", "机构编码", "编码", "code"),
-        "name": ("name", "名称", "网点名称", "机构名称", "单位名称", "支行名称", "小区名称", "村名"),
-        "address": ("address", "地址", "详细地址", "网点地址", "机构地址"),
-        "lon": ("lon", "lng", "long", "longitude", "经度", "东经", "x"),
-        "lat": ("lat", "latitude", "纬度", "北纬", "y"),
-        "coordinates": ("坐标", "经纬度", "location", "lnglat", "lonlat", "coordinates"),
-        "kind": ("kind", "类型", "网点类型", "类别", "type"),
+        "name": (
+            *("name", "名称", "网点名称", "机构名称", "单位名称", "支行名称", "小区名称", "村名", "服务网点名称"),
+            *("银行网点名称", "经办机构名称", "机构全称", "网点全称", "服务站名称", "大厅名称", "村居名称"),
+            *("村(居)名称", "行政村名称", "社区名称"),
+        ),
+        "address": (
+            "address",
+            "地址",
+            "详细地址",
+            "网点地址",
+            "机构地址",
+            "办公地址",
+            "所在地址",
+            "服务地址",
+            "联系地址",
+        ),
+        "lon": ("lon", "lng", "long", "longitude", "经度", "东经", "经度坐标", "x", "x坐标", "point_x"),
+        "lat": ("lat", "latitude", "纬度", "北纬", "纬度坐标", "y", "y坐标", "point_y"),
+        "coordinates": ("坐标", "经纬度", "经纬度坐标", "地理坐标", "location", "lnglat", "lonlat", "coordinates"),
+        "kind": ("kind", "类型", "网点类型", "类别", "type", "机构类型", "网点类别"),
         "bank": ("bank", "银行", "所属银行", "合作银行", "银行名称", "brand"),
         "partner": (
             *("partner", "合作", "是否合作", "已签约", "是否签约", "社银合作", "合作网点"),
             *("合作状态", "签约状态", "合作情况", "签约情况", "partner_status", "is_partner", "partner_bank"),
             *("签约", "是否社银合作", "社银合作网点", "是否合作网点", "是否签约网点", "合作银行网点", "cooperation"),
+            *("是否社银合作网点",),
         ),
         "status": (
             *("status", "状态", "是否启用", "营业状态", "经营状态", "网点状态", "机构状态", "运营状态", "运行状态"),
@@ -50,22 +65,31 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "cost": ("cost", "成本", "建设成本", "改造成本", "费用"),
         "capacity": ("capacity", "服务能力", "服务容量", "可服务人数", "容量"),
-        "population": ("population", "people", "pop", "常住人口", "人口", "总人口", "人口数", "户籍人口"),
+        "population": (
+            *("population", "people", "pop", "常住人口", "常住人口数", "年末常住人口", "常住总人口", "人口", "总人口"),
+            *("总人口数", "人口数", "人口总数", "人口数量", "户籍人口", "户籍人口数", "户籍总人口"),
+        ),
         "setting": ("setting", "城乡", "城乡分类", "城乡类型"),
         "limit": ("limit", "标准", "达标标准"),
         "code": ("城乡分类代码", "urban_rural_code"),
         "division": ("行政区划代码", "统计用区划代码", "区划代码", "adcode"),
         "province": ("province", "省", "省份"),
         "city": ("city", "市", "地市", "城市"),
-        "district": ("district", "区县", "县区", "县(市、区)", "county"),
-        "township": ("township", "街道乡镇", "乡镇街道", "乡镇", "街道"),
+        "district": ("district", "区县", "县区", "县(市、区)", "county", "区(县)", "县(区)", "所属区县", "所在区县"),
+        "township": (
+            *("township", "街道乡镇", "乡镇街道", "乡镇", "街道", "所属乡镇", "所在乡镇", "乡镇/街道", "所属街道"),
+        ),
         "village": ("village", "村(社区)", "社区(村)", "村", "社区"),
-        "people_60": ("people_60", "pop60", "pop_60", "60岁及以上", "60岁以上", "60+"),
-        "people_65": ("people_65", "pop65", "pop_65", "65岁及以上", "65岁以上", "65+"),
+        "people_60": (
+            *("people_60", "pop60", "pop_60", "60岁及以上", "60岁以上", "60+", "60岁及以上人口", "60岁以上人口"),
+        ),
+        "people_65": (
+            *("people_65", "pop65", "pop_65", "65岁及以上", "65岁以上", "65+", "65岁及以上人口", "65岁以上人口"),
+        ),
         "services": ("services", "服务事项", "事项"),
-        "hours": ("hours", "营业时间", "服务时间", "opening_hours"),
-        "windows": ("windows", "窗口数", "窗口数量"),
-        "phone": ("phone", "联系电话", "电话"),
+        "hours": ("hours", "营业时间", "服务时间", "opening_hours", "办公时间", "对外服务时间", "开放时间"),
+        "windows": ("windows", "窗口数", "窗口数量", "服务窗口数"),
+        "phone": ("phone", "联系电话", "电话", "联系方式", "咨询电话", "服务电话"),
         "typecode": ("typecode", "类型编码", "类型代码", "poi类型编码"),
     }
 )
@@ -99,7 +123,31 @@ DIVISIONS = ("township", "district", "city", "province")
 """Meanings of columns that may name the district of a study, whatever its districts are, the smallest first."""
 
 
-_IN_PERSONS = re.compile(r"\((人|口|persons?|people)\)$")
+_YEAR = r"(?:19|20)\d\d(?:年(?:\d{1,2}月)?)?[末底度初]?"
+_PERSONS = r"(?:单位[:为]?)?(?:人|口|persons?|people)"
+_COUNTED = rf"(?:{_YEAR})?[,、;]?(?:{_PERSONS})?"
+_DEGREES = (
+    r"(?:单位:?)?(?:°|度|deg|degrees?|十进制度?|度分秒|小数度|decimaldegrees?|米|m)?|坐标|e|n"
+    r"|小数点后\d位|保留\d位小数"
+)
+_DATUM = re.compile(r"(?:gcj-?02|bd-?09|wgs-?(?:19)?84|cgcs-?2000|gps|高德|百度|腾讯|火星)(?:坐标系)?")
+_MONEY = re.compile(r"(?:单位[:为]?)?([百千万亿]*元|人民币|yuan|rmb|cny)")
+_CHOICE = r".*[/、,;√].*"
+_AXES = ("lon", "lat", "coordinates")
+_BESIDE: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(("lon", "lat"), _DEGREES)
+    | {"coordinates": rf"{_DEGREES}|(?:经度|lon|lng|x)[,、/;]?(?:纬度|lat|y)"}
+    | dict.fromkeys(("population", "people_60", "people_65"), _COUNTED)
+    | {"capacity": _PERSONS, "cost": _MONEY.pattern}
+    | dict.fromkeys(("kind", "partner", "status", "closed", "setting"), _CHOICE)
+    | dict.fromkeys(("id", "name", "address", "bank", "services", "hours", "windows", "phone", "village"), ".*")
+    | dict.fromkeys(DIVISIONS, ".*")
+)
+"""What may stand in brackets behind a name and leaves its meaning, and the unit of its numbers, as it is."""
+
+_ASKED = r"必填项?|选填项?|非必填|可选|required|optional"
+_BRACKETS = re.compile(r"(.+?)(?:[(\[【]([^()\[\]【】]*)[)\]】]|/(°|度|人|元))")
+_STARS = "*※★☆:"
 
 
 def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | None = None) -> str | None:
@@ -110,9 +158,9 @@ def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | N
     table
         The table.
     wanted
-        One of `ALIASES`; spaces, underscores, case and full-width letters make no difference. Of a heading of two rows
-        the whole name counts first, then its lower part where no other column shares it. That a column counts persons
-        may stand in brackets behind its name.
+        One of `ALIASES`; spaces, underscores, case and full-width letters make no difference, nor do stars, and
+        notes in brackets that leave the unit as it is. Of a heading of two rows the whole name counts first, then its
+        lower part where no other column shares it.
     source
         The file, for the message.
     given
@@ -131,17 +179,83 @@ def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | N
     >>> find_column(pd.DataFrame(columns=["村名", "常住人口(人)"]), "population", source="t.csv")
     '常住人口(人)'
     """
-    plain = {_plain(str(column)): str(column) for column in reversed(attributes(table))}
     if given is not None:
+        plain = {_plain(str(column)): str(column) for column in reversed(attributes(table))}
         if given not in table.columns and _plain(given) not in plain:
             raise InputError(no_column(table, given, source=source))
         return _computed(table, given if given in table.columns else plain[_plain(given)], wanted, source)
+    found = columns_meaning(table, wanted)
+    return _computed(table, found[0], wanted, source) if found else None
+
+
+def columns_meaning(table: pd.DataFrame, wanted: str) -> list[str]:
+    """Return the columns that may mean `wanted`, the one that is read first; of people, those of the last year before.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame(columns=["*村名", "2020年常住人口", "2023年常住人口(人)", "户籍人口(万人)"])
+    >>> columns_meaning(table, "name"), columns_meaning(table, "population")
+    (['*村名'], ['2023年常住人口(人)', '2020年常住人口'])
+    """
+    plain = {_plain(column): column for column in reversed(attributes(table))}
     lower = [(_plain(name.rsplit(JOINER, 1)[-1]), name) for name in plain.values() if JOINER in name]
     shared = [part for part, _ in lower]
     plain = {part: name for part, name in lower if shared.count(part) == 1} | plain
-    plain = {_IN_PERSONS.sub("", part): name for part, name in plain.items()} | plain
-    found = next((plain[_plain(name)] for name in ALIASES[wanted] if _plain(name) in plain), None)
-    return None if found is None else _computed(table, found, wanted, source)
+    aliases = [_plain(name) for name in ALIASES[wanted]]
+    found: list[tuple[bool, int, bool, int, int, str]] = []
+    for part, name in plain.items():
+        core = part if part in aliases else _without_notes(part, wanted)
+        if core in aliases:
+            # One that names a datum comes after those that name none, which were always read.
+            other = wanted in _AXES and _DATUM.search(part) is not None
+            years = [0, *map(int, re.findall(r"(?:19|20)\d\d", part))]
+            found.append((other, aliases.index(core), part != core, -years[-1], -len(found), name))
+    return list(dict.fromkeys(name for *_, name in sorted(found)))
+
+
+def in_other_unit(table: pd.DataFrame, wanted: str) -> str | None:
+    """Return a column whose name means `wanted` but for what stands behind it in brackets, None where there is none.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> in_other_unit(pd.DataFrame(columns=["网点名称", "服务能力(人/日)"]), "capacity")
+    '服务能力(人/日)'
+    """
+    aliases = {_plain(name) for name in ALIASES[wanted]}
+    for column in attributes(table):
+        behind = _BRACKETS.fullmatch(_plain(column).strip(_STARS))
+        if behind is not None and behind[1] in aliases and column not in columns_meaning(table, wanted):
+            return column
+    return None
+
+
+def money_of(column: str) -> str:
+    """Return the money that stands in brackets behind a name; nothing where none does.
+
+    Examples
+    --------
+    >>> money_of("建设成本(万元)"), money_of("cost")
+    ('万元', '')
+    """
+    behind = _BRACKETS.fullmatch(_plain(column).strip(_STARS))
+    said = behind and _MONEY.fullmatch(behind[2] or behind[3])
+    return said[1] if said else ""
+
+
+def _without_notes(part: str, wanted: str) -> str:
+    """Return a plain name without stars, and without notes that say nothing else of what it means."""
+    part = part.strip(_STARS)
+    if wanted in _AXES:
+        part = _DATUM.sub("", part)
+    aliases = [_plain(name) for name in ALIASES[wanted]]
+    allowed = rf"(?:{_BESIDE.get(wanted, '')}|{_ASKED}|{'|'.join(map(re.escape, aliases))})"
+    while part not in aliases and (behind := _BRACKETS.fullmatch(part)):
+        if not re.fullmatch(allowed, behind[2] if behind[3] is None else behind[3]):
+            return part
+        part = behind[1].strip(_STARS)
+    return re.sub(rf"^{_YEAR}|{_YEAR}$", "", part) if _BESIDE.get(wanted) == _COUNTED else part
 
 
 def _computed(table: pd.DataFrame, column: str, wanted: str, source: str) -> str:

@@ -17,12 +17,15 @@ import shapely
 from accessibility.errors import InputError
 from accessibility.geo.projection import geodesics
 from accessibility.sources.checks import Finding
+from accessibility.sources.quantities import held_instead
 from accessibility.sources.tables.columns import (
     ALIASES,
     SHOWN,
     attributes,
     check_meanings,
     find_column,
+    in_other_unit,
+    money_of,
     numbers,
     require_column,
     rows_text,
@@ -49,22 +52,8 @@ OPEN = frozenset(
 ) | {*("open", "yes", "y", "true", "1", "1.0", "active", "operating", "operational")}
 YES = frozenset(
     (
-        "是",
-        "合作",
-        "已合作",
-        "合作中",
-        "已签约",
-        "签约",
-        "有",
-        "√",
-        "✓",
-        "yes",
-        "y",
-        "on",
-        "true",
-        "1",
-        "1.0",
-        "partner",
+        *("是", "合作", "已合作", "合作中", "已签约", "签约", "有", "√", "✓"),
+        *("yes", "y", "on", "true", "1", "1.0", "partner"),
     )
 )
 UNLIMITED = frozenset(("inf", "infinite", "unlimited", "不限", "无限", "无上限"))
@@ -348,12 +337,28 @@ class _Cells:
         self.note("does-not-count", f"{out} of {len(counts)} sites do not meet counts_if and do not count", out)
         return counts
 
+    def tell_unread(self, meaning: str) -> None:
+        """Tell a column that would mean something, but for a unit in brackets that is not known."""
+        name = in_other_unit(self.table, meaning)
+        message = (
+            f"column {name!r} is not read as {meaning}: its name has another unit or a note in brackets; if its "
+            f"numbers are meant, the study says so: columns = {{ {meaning} = {name!r} }}"
+        )
+        self.note("unit-unread", message, len(self.table) if name else 0)
+
     def cost(self, kind: NDArray[np.object_]) -> NDArray[np.float64]:
         usual = dict(_COSTS) | dict(self.spec.cost)
         cost = np.array([usual[k] for k in kind], dtype=np.float64)
         name = self.column("cost")
         if name is None:
+            self.tell_unread("cost")
             return cost
+        money = money_of(name)
+        message = (
+            f"costs are in {money}, as column {name!r} says: a budget counts in it, and a site without one there costs "
+            f"{', '.join(f'{usual[k]:g}' for k in dict.fromkeys(kind))}"
+        )
+        self.note("money", message, len(self.table) if money else 0)
         given = numbers(self.table[name], source=self.source, column=name)
         if (given < 0).any():
             text = rows_text(self.table[name], given < 0, "is negative")
@@ -364,8 +369,14 @@ class _Cells:
     def capacity(self, counts: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
         """Return how many people each site has room for; nothing where no column says it."""
         name = self.column("capacity")
+        if name is None:
+            self.tell_unread("capacity")
         if name is None or ("capacity" not in self.spec.columns and not self.plain("capacity").any()):
             return {}
+        what = held_instead(name)
+        if what:
+            msg = f"{self.source}: column {name!r} seems to hold {what}; expected persons"
+            raise InputError(msg)
         texts = self.table[name]
         endless = pd.Series([_plain(text) for text in texts], index=texts.index, dtype=object).isin(UNLIMITED)
         found = numbers(texts.mask(endless, ""), source=self.source, column=name, of="people")

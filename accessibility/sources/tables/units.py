@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.quantities import counted_instead, held_instead, unit_of_title
-from accessibility.sources.tables.columns import ALIASES, attributes, numbers
+from accessibility.sources.tables.columns import attributes, columns_meaning, numbers
 from accessibility.wording import plain_words
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def tell_no_persons(table: pd.DataFrame, column: str, source: str, *, given: boo
         if unit:
             message = f"the name {name!r} speaks of {unit}; read as persons: is that right?"
             found.append(Finding(code="unit-by-name", source=source, message=message))
-    plain = {plain_words(name).replace(" ", ""): name for name in attributes(table)}
-    others = [] if given else [plain[name] for name in ALIASES["population"] if plain.get(name, column) != column]
+    others = [] if given else [name for name in columns_meaning(table, "population") if name != column]
     if others:
         people = f"{numbers(table[column], source=source, column=column, of='people').sum():,.0f}"
         message = f"column {column!r} is read, {people} people in all; {', '.join(others)} may be people, too"
