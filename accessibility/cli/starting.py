@@ -135,11 +135,12 @@ def _as_they_fit(found: Sequence[Recognised], study: Study, say: Wording) -> tup
     said: list[str] = []
     for one in found:
         finding = suspect.get(one.path.name)
-        if finding is None or one.role not in ("outlets", "banks", "candidates", "population"):
+        several = sum(other.path == one.path for other in found) > 1  # of which it does not say which one is meant
+        if finding is None or several or one.role not in ("outlets", "banks", "candidates", "population"):
             read.append(one)
             continue
         swap = finding.reading == SWAPPED
-        keys = {"columns": _swapped(one.path)} if swap else {"coordinates": finding.reading}
+        keys = {"columns": _swapped(one)} if swap else {"coordinates": finding.reading}
         read.append(replace(one, keys={**one.keys, **keys}))
         reading = say("swapped") if swap else finding.reading
         found_so = finding.message.rsplit(": ", 1)[0]  # without the advice, which is followed
@@ -148,9 +149,9 @@ def _as_they_fit(found: Sequence[Recognised], study: Study, say: Wording) -> tup
     return read, said
 
 
-def _swapped(path: Path) -> dict[str, str]:
-    table, _ = read_table(path)
-    lon, lat = (find_column(table, key, source=path.name) for key in ("lon", "lat"))
+def _swapped(one: Recognised) -> dict[str, str]:
+    table, _ = read_table(one.path, layer=one.keys.get("layer"), sheet=one.keys.get("sheet"))
+    lon, lat = (find_column(table, key, source=one.path.name) for key in ("lon", "lat"))
     return {"lon": str(lat), "lat": str(lon)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -18,6 +19,8 @@ from accessibility.sources.tables.columns import DIVISIONS, attributes, columns_
 from accessibility.sources.tables.doubts import datums_said
 from accessibility.sources.tables.points import TableSpec, has_places
 from accessibility.sources.tables.reading import GEO_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES, read_table
+from accessibility.sources.tables.workbooks import shown_sheets
+from accessibility.sources.vectors import layer_names
 from accessibility.wording import plain_words
 
 if TYPE_CHECKING:
@@ -36,7 +39,9 @@ _BANKS = re.compile(r"银行|信用社|农信|信合|储蓄|\bbank\b", re.IGNORE
 _CANDIDATES = re.compile(r"候选|备选|拟建|拟设|candidate", re.IGNORECASE)
 _OUTLETS = re.compile(r"社保|社会保险|人社|医保|服务|便民|网点|政务|outlet|service|office", re.IGNORECASE)
 _OF_OUTLETS = ("hours", "services", "windows", "phone", "status")
-_PEOPLE = re.compile(r"人口|人数|常住人|户籍人|\bpop(?:ulation)?\b|\bpeople\b")
+_PEOPLE = re.compile(
+    r"人口|(?<!服务)(?<!职工)(?<!员工)(?<!人员)(?<!在编)人数|常住人|户籍人|\bpop(?:ulation)?\b|\bpeople\b"
+)
 _MOST = 0.5
 _WINDOW = 1_024  # cells across that are looked at, in the middle of a raster
 _LEAST_CELLS = 16
@@ -73,9 +78,10 @@ def recognise_files(files: Sequence[tuple[Path, str | None]]) -> list[Recognised
     """
     given = {path.resolve() for path, _ in files}
     found = [
-        _recognise(path, role)
+        one
         for path, role in files
         if path.suffix.lower() not in _BESIDE or not _belongs(path, given)
+        for one in _recognise_parts(path, role)
     ]
     found = _groups_apart(found)
     for role in ROLES:
@@ -96,6 +102,37 @@ def _belongs(path: Path, given: set[Path]) -> bool:
     return any(
         other != path.resolve() and other.with_suffix("").name in {stem.name for stem in stems} for other in given
     )
+
+
+def _recognise_parts(path: Path, role: str | None) -> list[Recognised]:
+    """Return what a file is; where it says nothing as a whole, what its sheets or layers are, each something else."""
+    try:
+        return [_recognise(path, role)]
+    except InputError:
+        found = []
+        key, names = _parts(path)
+        for name in names:
+            with suppress(InputError):
+                one = _of_table(path, None, **{key: name})
+                told = ((f"of_{key}", {"name": name}), *one.evidence)
+                found.append(replace(one, keys={**one.keys, key: name}, evidence=told))
+        found = [one for one in found if role is None or one.role == role]
+        roles = {one.role for one in found}
+        if not found or len(roles) < len(found) or "totals" in roles:
+            raise
+        return found
+
+
+def _parts(path: Path) -> tuple[str, list[str]]:
+    """Return what a file has several of, and their names; nothing where it has one."""
+    suffix, names = path.suffix.lower(), list[str]()
+    key = "layer" if suffix == ".gpkg" else "sheet"
+    with suppress(InputError, OSError):
+        if suffix == ".gpkg":
+            names = layer_names(path)
+        elif suffix in WORKBOOK_SUFFIXES:
+            names = shown_sheets(path)
+    return key, names if len(names) > 1 else []
 
 
 def _recognise(path: Path, role: str | None) -> Recognised:
@@ -194,8 +231,8 @@ def _groups_apart(found: list[Recognised]) -> list[Recognised]:
     ]
 
 
-def _of_table(path: Path, role: str | None) -> Recognised:
-    table, _ = read_table(path)
+def _of_table(path: Path, role: str | None, **part: str) -> Recognised:
+    table, _ = read_table(path, **part)
     shapes = getattr(table, "geometry", None)
     kinds = [] if shapes is None else list(shapes.geom_type.dropna())
     lines = sum(kind.endswith("LineString") for kind in kinds)
@@ -220,7 +257,7 @@ def _of_table(path: Path, role: str | None) -> Recognised:
     found = _of_places(path, table, people)
     if role is None and people is None and found.evidence[0][0] == "places_only":
         _refuse_unsure_people(path, table)
-    said = {datum for axis in ("lon", "lat") for datum in _datums(table, axis)}
+    said = {datum for axis in ("lon", "lat") if shapes is None for datum in _datums(table, axis)}
     return replace(found, keys={**found.keys, "coordinates": said.pop()}) if len(said) == 1 else found
 
 

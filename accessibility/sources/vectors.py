@@ -240,11 +240,42 @@ def _read_layers(path: Path, layer: str | None, encoding: str | None) -> Any:
         options["encoding"] = encoding or shapefile_encoding(path)
     with _without_network():
         chosen = _layers(path, layer)
-        frames = [gpd.read_file(path, layer=number, **options) for number, _ in chosen]
+        try:
+            frames = [gpd.read_file(path, layer=number, **options) for number, _ in chosen]
+        except UnicodeDecodeError:
+            if options.get("encoding") is None:
+                raise
+            frames = [_read_cut(path, str(options["encoding"]))]
     if len(frames) == 1:
         return frames[0]
     named = [frame.assign(**{FOLDER: name}) for frame, (_, name) in zip(frames, chosen, strict=True)]
     return pd.concat(named, ignore_index=True)
+
+
+def _read_cut(path: Path, encoding: str) -> gpd.GeoDataFrame:
+    """Return a Shapefile that has names or texts whose last letter the width of a field cut in two, without it."""
+
+    def whole(text: Any) -> Any:
+        if not isinstance(text, str):
+            return text
+        content = text.encode("latin-1")
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError as error:
+            if error.end < len(content):
+                raise
+            return content[: error.start].decode(encoding)
+
+    frame = gpd.read_file(path, engine="pyogrio", encoding="ISO-8859-1").rename(columns=whole)
+    for column in frame.columns.drop(frame.geometry.name, errors="ignore"):
+        if frame[column].dtype.kind not in "iufbM":
+            frame[column] = frame[column].map(whole)
+    return frame
+
+
+def layer_names(path: Path) -> list[str]:
+    """Return the names of the layers of a file that have shapes."""
+    return [str(name) for name, shape in pyogrio.list_layers(path) if shape is not None]
 
 
 def _layers(path: Path, layer: str | None) -> list[tuple[int, str]]:

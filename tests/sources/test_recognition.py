@@ -16,6 +16,7 @@ from rasterio.transform import from_origin
 
 from accessibility.errors import InputError
 from accessibility.sources.recognition import recognise_files
+from accessibility.sources.tables.reading import read_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,3 +168,48 @@ def test_people_in_doubt_are_asked_for(tmp_path: Path, column: str, said: str, w
 def test_headings_that_name_a_datum_say_how_coordinates_are_read(tmp_path: Path) -> None:
     file = table(tmp_path / "a.csv", 名称=["甲", "乙"], 高德经度=[108.1, 108.2], 高德纬度=[30.1, 30.2])
     assert recognise_files([(file, None)])[0].keys == {"coordinates": "GCJ-02"}
+
+
+def test_shapes_are_where_they_are_whatever_columns_say(tmp_path: Path) -> None:
+    columns = {"名称": ["甲"], "经度(GCJ02)": [108.1], "纬度(GCJ02)": [30.1]}
+    gpd.GeoDataFrame(columns, geometry=[shapely.Point(108.1, 30.1)], crs=4490).to_file(tmp_path / "a.geojson")
+    assert recognise_files([(tmp_path / "a.geojson", None)])[0].keys == {}
+
+
+def test_an_outlet_list_may_say_whom_it_has_room_for_and_who_works_there(tmp_path: Path) -> None:
+    file = table(tmp_path / "a.csv", 名称=["甲", "乙"], 可服务人数=[9, 8], 职工人数=[3, 2], **PLACES)
+    assert roles(file) == {"a.csv": "outlets"}
+
+
+def test_the_sheet_behind_a_sheet_of_explanations_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame({"填表说明": ["请逐项填写", "坐标用 WGS84"]}).to_excel(book, sheet_name="说明", index=False)
+        pd.DataFrame({"*网点名称": ["东街", "西街"], **PLACES}).to_excel(book, sheet_name="清单", index=False)
+    (one,) = recognise_files([(path, None)])
+    assert (one.role, one.keys, one.evidence[0]) == ("outlets", {"sheet": "清单"}, ("of_sheet", {"name": "清单"}))
+    with pytest.raises(InputError, match="no coordinates and no column of people"):
+        recognise_files([(path, "banks")])
+
+
+def test_layers_of_one_file_are_told_apart(tmp_path: Path) -> None:
+    path, points = tmp_path / "a.gpkg", gpd.points_from_xy([108.1, 108.2], [30.1, 30.2])
+    people = gpd.GeoDataFrame({"村名": ["甲", "乙"], "常住人口（人）": [3, 2]}, geometry=points, crs=4490)
+    people.to_file(path, layer="村")
+    people[["村名", "geometry"]].to_file(path, layer="网点")
+    found = recognise_files([(path, None)])
+    assert [(one.role, one.keys["layer"]) for one in found] == [("population", "村"), ("outlets", "网点")]
+    assert [one.keys for one in recognise_files([(path, "outlets")])] == [{"layer": "网点"}]
+    people.to_file(path, layer="村2")
+    with pytest.raises(InputError, match=r'3 layers: .* expected layer = "..." to name one'):
+        recognise_files([(path, None)])
+
+
+def test_names_that_a_shapefile_cuts_inside_a_letter_are_read_without_it(tmp_path: Path) -> None:
+    path, points = tmp_path / "a.shp", gpd.points_from_xy([108.1, 108.2], [30.1, 30.2])
+    gpd.GeoDataFrame({"n" * 10: ["v" * 10, "east"]}, geometry=points, crs=4490).to_file(path, encoding="utf-8")
+    content = path.with_suffix(".dbf").read_bytes()
+    for letter, text in (("n", "网点名称"), ("v", "东街长街")):
+        content = content.replace(letter.encode() * 10, text.encode()[:10])
+    path.with_suffix(".dbf").write_bytes(content)
+    assert read_table(path)[0]["网点名"].tolist() == ["东街长", "east"]

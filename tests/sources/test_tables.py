@@ -472,3 +472,12 @@ def test_codes_keep_their_leading_zero(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("code,n\n011010000000,1\n", encoding="utf-8")
     assert read_table(path)[0]["code"].tolist() == ["011010000000"]
+
+
+@pytest.mark.parametrize(("second", "people"), [(",°,°,人", "人口(人)"), (",（度）,（度）,（万人）", "人口(万人)")])
+def test_a_second_row_of_units_goes_behind_the_names(tmp_path: Path, second: str, people: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"村名,经度,纬度,人口\n{second}\n甲,108.1,30.1,3\n乙,108.2,30.2,4\n", encoding="utf-8")
+    table, findings = read_table(path)
+    assert (table.columns[-1], table["村名"].tolist()) == (people, ["甲", "乙"])
+    assert [finding.code for finding in findings] == ["two-row-heading"]

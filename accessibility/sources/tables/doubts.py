@@ -79,6 +79,7 @@ _MAYBE = (9_999.0, 99_999.0, 32_767.0, 65_535.0, 88_888.0, 888_888.0)
 _TIMES = 10.0  # as many as the next row
 _WHOLE, _ROUNDING = 100.0, 0.05  # percentages of all, rounded to a decimal
 _STEPS, _RISING, _FASTER = 7, 0.9, 3.0  # from row to row; of them rise; times as fast as in the first half
+_FIRST = 3.0  # times the widest step, which is the people of a row as the first row of sums is
 
 
 def are_voids(people: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -116,7 +117,7 @@ def _runs_up(people: NDArray[np.float64]) -> bool:
     if len(step) < _STEPS or (step < 0).any() or (step > 0).mean() < _RISING:
         return False
     early, late = step[: len(step) // 2].mean(), step[len(step) // 2 :].mean()
-    return bool(late < _FASTER * early)
+    return bool(late < _FASTER * early and people[0] <= _FIRST * step.max())
 
 
 def tell_voids(people: NDArray[np.float64], texts: pd.Series[Any], column: str, source: str) -> list[Finding]:

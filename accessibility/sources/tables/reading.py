@@ -24,7 +24,8 @@ import shapely
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.files import absence, is_file, is_full, no_room
-from accessibility.sources.tables.columns import JOINER, NUMBER, SHOWN, attributes, cell_text, rows_text
+from accessibility.sources.tables.columns import SHOWN, attributes, cell_text, rows_text
+from accessibility.sources.tables.headings import column_names, read_heading
 from accessibility.sources.tables.totals import are_names, is_note, is_total, without_totals
 from accessibility.sources.tables.workbooks import read_workbook, refuse_unfolding
 from accessibility.sources.texts import decode_text
@@ -74,8 +75,8 @@ def table_of_rows(
         raise InputError(msg)
     header = next((at for at, count in enumerate(filled) if count > 1 and not is_note(rows[at])), first)
     aside: dict[str, list[int]] = {"title-row": [at + 1 for at in range(header) if filled[at]]}
-    heading, header = _heading(rows, header, findings, source)
-    names = _header(heading, findings, source)
+    heading, header = read_heading(rows, header, findings, source)
+    names = column_names(heading, findings, source)
     are_name = are_names(names)
     kept: dict[int, list[str]] = {}
     for at in range(header + 1, len(rows)):
@@ -125,34 +126,6 @@ def _by_column(
     return found
 
 
-def _heading(
-    rows: Sequence[Sequence[str]], header: int, findings: list[Finding], source: str
-) -> tuple[Sequence[str], int]:
-    """Return the names of the columns and the last row of the heading: two where names stand over groups of names.
-
-    The second row is one of names if it fills gaps of the first, holds no number, and has numbers somewhere below it.
-    """
-    width = max(len(row) for row in rows)
-    upper, lower, data = (
-        [" ".join(cell.split()) for cell in row] + [""] * (width - len(row))
-        for row in (*rows[header : header + 3], [], [])[:3]
-    )
-    fills = any(low and not up for up, low in zip(upper, lower, strict=True))
-    numeric = any(NUMBER.fullmatch(unicodedata.normalize("NFKC", low)) for low in lower)
-    above = any(
-        low and re.search(r"\d", cell) and not re.search(r"\d", low) for low, cell in zip(lower, data, strict=True)
-    )
-    if not fills or numeric or not above:
-        return rows[header], header
-    names, group = [], ""
-    for up, low in zip(upper, lower, strict=True):
-        group = up if up and low else "" if up else group
-        names.append(f"{group}{JOINER}{low}" if group and low not in ("", group) else low or up)
-    message = f"rows {header + 1} and {header + 2} are read as one heading: {', '.join(filter(None, names))}"
-    findings.append(Finding(code="two-row-heading", source=source, message=message))
-    return names, header + 1
-
-
 def _write_out_codes(table: pd.DataFrame, source: str) -> list[Finding]:
     """Write codes that became numbers out again, and return where digits are lost."""
     findings = []
@@ -195,19 +168,6 @@ def _written_out(text: str) -> tuple[str, bool]:
     if after < shift and shift + 1 != _DIVISION_DIGITS:
         return text, True
     return short[1] + (short[2] or "").ljust(shift, "0"), after < shift
-
-
-def _header(cells: Sequence[str], findings: list[Finding], source: str) -> list[str]:
-    width = max((at + 1 for at, cell in enumerate(cells) if cell.strip()), default=0)
-    names: list[str] = []
-    for at, cell in enumerate(cells[:width]):
-        name = " ".join(cell.split()) or f"column {at + 1}"
-        if name in names:
-            message = f"column {name!r} stands twice; the one further right is read as '{name} ({at + 1})'"
-            findings.append(Finding(code="duplicate-column", source=source, message=message))
-            name = f"{name} ({at + 1})"
-        names.append(name)
-    return names
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

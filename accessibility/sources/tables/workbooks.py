@@ -103,6 +103,12 @@ def read_workbook(path: Path, sheet: str | None, findings: list[Finding]) -> Wor
     )
 
 
+def shown_sheets(path: Path) -> list[str]:
+    """Return the names of the sheets of a workbook that are not hidden."""
+    told = _told(path, None)
+    return [name for name in told["names"] if name not in told["hidden"]]
+
+
 def _told(path: Path, sheet: str | None) -> Any:
     command = [sys.executable, "-I", sheetcells.__file__, str(path.resolve()), sheet or ""]
     run = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 -- our own file, by its full path
