@@ -352,8 +352,8 @@ def _streets_as_drawn(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
         lives = np.append(enclosed, False)[now.snapped.demand.edge]
         people, km = now.demand.population[lives].sum(), study.network.length_m[enclosed].sum() / 1_000
         text = (
-            f"{int(enclosed.sum()):,} edges, {km:,.1f} km with {people:,.0f} people along them, are public by their "
-            "tags, but only private ways lead to them: taken as private; were they public"
+            f"{int(enclosed.sum()):,} edges, {km:,.1f} km with {people:,.0f} people along, are public by tag, "
+            "but only private ways lead there: taken as private; were they public"
         )
         found = _rule_finding(study, now, other, code="enclosed-lanes", count=int(enclosed.sum()), text=text)
         yield replace(found, people=float(people))

@@ -28,7 +28,8 @@ _NOUNS = {
     **{
         f"{one}s": one for one in ("building", "cell", "column", "district", "edge", "feature", "file", "finding", "id")
     },
-    **{f"{one}s": one for one in ("layer", "line", "place", "point", "row", "sheet", "site", "street", "water", "way")},
+    **{f"{one}s": one for one in ("layer", "line", "outlet", "place", "point", "row", "sheet", "site", "street")},
+    **{f"{one}s": one for one in ("water", "way")},
     "branches": "branch",
     "ferries": "ferry",
     "people": "person",
@@ -40,10 +41,12 @@ _VERBS = {
     "do": "does",
     **{f"{one}": f"{one}s" for one in ("lie", "stand", "hold")},
 }
-_OF_ONE = re.compile(  # not the end of a larger number, and no name of a file
-    r"(?<![\w.,-])(?<!of )(?<!its )(1 (?:of [\d,]+ )?(?:[a-z]+ )??)"
-    rf"({'|'.join(_NOUNS)})(?![\w.]\w)\b( (?:{'|'.join(_VERBS)})\b)?"
+_OF_ONE = re.compile(  # not the end of a larger number, no name of a file, and no row, kilometre, size or range
+    r"(?<![\w.,-])(?<!of )(?<!its )(?<!row )(?<!line )(?<!by )"
+    r"(1 (?:of [\d,]+ )?(?:(?!(?:and|has|in|is|km|m|of|or|s|to) )(?:partner )?[a-z]+ )??)"
+    rf"({'|'.join(_NOUNS)})(?![\w.]\w)\b((?:, [\d.,]+ km(?: with [\d,]+ people along)?,)? (?:{'|'.join(_VERBS)})\b)?"
 )
+_ONE_ROW = re.compile(r"(?<=: row)s(?= \d+(?:[;:)]|$))")  # which rows: one alone
 _NUMBERS = ("km", "kilometres", "metres", "minutes", "points", "share", "speed")
 _PLACES = dict.fromkeys(("n", "row", "line"), r"[\d,]+") | {
     "at_key": r"\S+",
@@ -166,7 +169,10 @@ class Wording:
         said = _sentences(self.product)
         entry = said[key] if key in said else _sentences("names")[key]
         text = entry[self.language]
-        return text.format(**values) if values else text
+        if not values:
+            return text
+        told = text.format(**values)
+        return _OF_ONE.sub(_of_one, told) if self.language == "en" else told
 
     def setting(self, name: str) -> str:
         """Return the name of a setting: of the policy in the language, of a study's own as it stands.
@@ -195,7 +201,7 @@ def message_text(text: str, language: Language) -> str:
     if len(text) > _LONGEST:
         return text
     if language == "en":
-        return _OF_ONE.sub(_of_one, text)
+        return _ONE_ROW.sub("", _OF_ONE.sub(_of_one, text))
     try:
         told = _known_text(text, language)
     except RecursionError:  # sentences within sentences: what an input says may be made of nothing but their joints
@@ -208,7 +214,8 @@ def _of_one(found: re.Match[str]) -> str:
     before, noun, verb = found.groups(default="")
     if not before.startswith("1 of "):
         noun = _NOUNS[noun]
-    return f"{before}{noun}{verb and f' {_VERBS[verb.strip()]}'}"
+    clause, apart, verb = verb.rpartition(" ")
+    return f"{before}{noun}{_OF_ONE.sub(_of_one, clause)}{apart}{_VERBS.get(verb, '')}"
 
 
 def help_text(text: str, language: Language) -> str:

@@ -150,7 +150,7 @@ def test_the_proposal_is_printed_with_its_proof(
 ) -> None:
     assert call(monkeypatch, "site", town, "--budget", 1, "--out", tmp_path / "out") == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "proposal (mclp): 1 sites at a cost of 1; optimal: 270 people covered; no plan does better than 270" in said
+    assert "proposal (mclp): 1 site at a cost of 1; optimal: 270 people covered; no plan does better than 270" in said
     assert "1 B1 Bank bank 1 240 87.1 %" in said
 
 

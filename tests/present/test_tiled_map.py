@@ -272,5 +272,5 @@ def test_more_sites_than_a_page_takes_are_told_and_left_out(
     monkeypatch.setattr(tiledmap, "_MAX_SITES", 0)
     written(town, tmp_path)
     page = (tmp_path / "coverage.html").read_text(encoding="utf-8")
-    assert "1 sites are too many to be drawn one by one" in page
+    assert "1 site is too many to be drawn one by one" in page
     assert "geo_json" not in page

@@ -137,7 +137,7 @@ def test_a_study_says_what_it_made_private_and_who_lives_behind_a_missing_gate(t
     (town.parent / "people.csv").write_text("id,lon,lat,population,setting\n" + text, encoding="utf-8")
     study = acc.read_study(town, cache=cache)
     said = {finding.code: finding for finding in study.findings}
-    assert said["enclosed-lanes"].message.startswith("1 edges, 0.0 km, are public by their tags, but")
+    assert said["enclosed-lanes"].message.startswith("1 edges, 0.0 km, are public by tag, but")
     now = study.coverage()
     assert now.unreached_people == 0
     assert now.walk_s == pytest.approx([575, 1_525 + 1.3 * 310, 1_000 + 1.3 * 150], rel=5e-3)

@@ -104,8 +104,8 @@ def _of_edges(load: Loading, told: Enclosed) -> list[Finding]:
         Finding(
             code="enclosed-lanes",
             source=load.streets.name,
-            message=f"{lanes:,} edges, {lanes_m / 1_000:,.1f} km, are public by their tags, but only private ways lead"
-            " to them: taken as private",
+            message=f"{lanes:,} edges, {lanes_m / 1_000:,.1f} km, are public by tag, but only private ways lead"
+            " there: taken as private",
             count=lanes,
         ),
     ]
