@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import geopandas as gpd
+    from numpy.typing import NDArray
+    from pyproj import CRS
 
     from accessibility.sites import Sites
 
@@ -167,18 +170,44 @@ def _first(sites: Sites, columns: tuple[str, ...], row: int) -> str:
     return next((text for value in found if isinstance(value, str) and (text := value.strip())), "")
 
 
+@dataclass(frozen=True)
+class _Streets:
+    """Lines of streets that have names, in metres, and which of them is near."""
+
+    metres: CRS
+    tree: shapely.STRtree
+    names: NDArray[np.object_]
+
+
+_KNOWN: dict[int, _Streets | None] = {}  # by the table they are of, as long as it lives: a new place asks again
+
+
+def _streets(names: gpd.GeoDataFrame) -> _Streets | None:
+    """Return the streets of a table; None where it has none."""
+    if id(names) not in _KNOWN:
+        lines = names[names.geom_type.isin(["LineString", "MultiLineString"]) & ~names.is_empty]
+        found = None
+        if len(lines):
+            west, south, east, north = lines.to_crs(WGS84).total_bounds.tolist()
+            metres = local_crs((west + east) / 2, (south + north) / 2)
+            found = _Streets(
+                metres, shapely.STRtree(lines.to_crs(metres).geometry.to_numpy()), lines["name"].to_numpy()
+            )
+        _KNOWN[id(names)] = found
+        weakref.finalize(names, _KNOWN.pop, id(names), None)
+    return _KNOWN[id(names)]
+
+
 def _nearest_streets(lonlat: Any, names: gpd.GeoDataFrame | None) -> list[str]:
     """Return the name of the nearest street of each place; empty where none with a name is near."""
     found, placed = [""] * len(lonlat), np.flatnonzero(finite_rows(lonlat))
-    lines = None if names is None else names[names.geom_type.isin(["LineString", "MultiLineString"])]
-    if lines is None or lines.empty or not placed.size:
+    streets = None if names is None else _streets(names)
+    if streets is None or not placed.size:
         return found
     import geopandas as gpd  # noqa: PLC0415 -- `import accessibility` stays light
 
-    metres = local_crs(*lonlat[placed].mean(axis=0))
-    points = gpd.GeoSeries(shapely.points(lonlat[placed]), crs=WGS84).to_crs(metres)
-    tree = shapely.STRtree(lines.to_crs(metres).geometry.to_numpy())
-    at, line = tree.query_nearest(points.to_numpy(), max_distance=NEAR_STREET_M, all_matches=False)
-    for place, street in zip(placed[at].tolist(), lines["name"].to_numpy()[line].tolist(), strict=True):
+    points = gpd.GeoSeries(shapely.points(lonlat[placed]), crs=WGS84).to_crs(streets.metres)
+    at, line = streets.tree.query_nearest(points.to_numpy(), max_distance=NEAR_STREET_M, all_matches=False)
+    for place, street in zip(placed[at].tolist(), streets.names[line].tolist(), strict=True):
         found[place] = str(street)
     return found

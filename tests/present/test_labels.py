@@ -20,6 +20,7 @@ import accessibility as acc
 from accessibility.cli.console import Silence, Speech
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover
+from accessibility.present import labels
 from accessibility.present.labels import SiteLabel, call_site, label_sites
 from accessibility.present.language import Locale
 from accessibility.present.layers.tables import PROPOSED_COLUMNS
@@ -74,6 +75,16 @@ def test_a_site_without_a_name_is_told_by_operator_kind_and_street(site: str, en
     labels = label_sites(*town())
     assert "hall" not in labels
     assert (labels[site].text("en"), labels[site].text("zh")) == (english, chinese)
+
+
+def test_streets_are_projected_once_and_forgotten_with_their_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    sites, names = town()
+    first, kept = label_sites(sites, names), len(labels._KNOWN)
+    with monkeypatch.context() as patched:
+        patched.setattr(gpd.GeoDataFrame, "to_crs", None)
+        assert label_sites(sites, names) == first
+    del names
+    assert len(labels._KNOWN) == kept - 1
 
 
 def test_without_streets_and_without_nameless_sites_there_is_less_to_tell() -> None:
