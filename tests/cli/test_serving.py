@@ -859,6 +859,11 @@ def test_a_site_is_moved_by_keys_and_stays_where_no_site_can_stand(
     inner = page.frames[-1]
     inner.evaluate(f"{OF_MAP}.setZoom(12, {{animate: false}})")
     assert inner.evaluate("document.querySelectorAll('.leaflet-marker-draggable').length") == 0
+    for where in (page.locator("#explain"), frame.locator(".leaflet-container")):
+        page.locator("#explain").press("Enter")
+        assert page.locator("#explain[aria-pressed=true]").count() == 1
+        where.press("Escape")
+        assert page.locator("#explain[aria-pressed=false]").count() == 1
     page.locator("#move").click()
     inner.evaluate("document.querySelector('.leaflet-marker-draggable').focus()")
     place = "document.querySelector('.leaflet-marker-draggable').style.transform"
@@ -921,6 +926,7 @@ def test_proposals_and_how_sure_they_are_are_steps_on_the_page_that_is_there(
     step(page.locator("#sure").click)
     assert [bar.count(), plan.is_visible()] == [1, False]
     asked("sites", "1")
+    seen.until(lambda: page.evaluate("document.activeElement.id") == "propose")  # as long as it works it is disabled
     assert frame.locator(".plan tbody tr").count() == frame.locator(".site.proposed").count() == 1
     assert [plan.get_attribute("aria-pressed"), page.frames[-1].evaluate(f"{OF_MAP}.getZoom()")] == ["true", 13]
     frame.locator(".first-sites").press("End")  # a step of the page itself, with the site that is proposed

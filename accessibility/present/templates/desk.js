@@ -29,8 +29,12 @@ const done = async (begun, text) => {
 };
 // What takes its time says so, where nothing says how far it is.
 const waiting = say("slow"), wait = () => state(waiting);
+// A button that is disabled or hidden loses the keyboard: it goes back, or to the first of the bar.
+const KEYED = "button, input, select, summary, iframe, a";
+const refocus = (before) => [before, find("menu"), find("home"), find("add")].find((one) => one?.getClientRects().length)?.focus({ preventScroll: true });
 const attempt = async (step) => {
   const buttons = [...root.querySelectorAll("button:enabled:not(#cancel, #undo, #redo)")];  // the map keeps its steps in order
+  const before = root.activeElement;
   for (const button of buttons) button.disabled = true;
   const waits = setTimeout(wait, 400);
   try {
@@ -45,6 +49,7 @@ const attempt = async (step) => {
     clearTimeout(waits);
     for (const button of buttons) button.disabled = false;
     follow();
+    if (buttons.includes(before) && !root.activeElement?.matches(KEYED)) refocus(before);
   }
 };
 
@@ -140,6 +145,7 @@ frame.addEventListener("load", () => {
     else dress();
   }
   page.addEventListener("kept", address);
+  page.addEventListener("keydown", ({ key }) => { if (key === "Escape") letGo(); });
   page.addEventListener("drawn", ({ detail }) => { find("draw").value = detail; });
   take("");
   page.addEventListener("wanted", async (event) => {
@@ -162,6 +168,8 @@ const take = (name, drawn = "") => {
   tell("draw", drawn);
   state({ add: say("click_map"), explain: say("explain_how") }[name] ?? "");
 };
+// Escape puts the tool down, on the bar and on the map.
+const letGo = () => { if (find("draw").value || ["add", "explain"].some((one) => find(one).getAttribute("aria-pressed") === "true")) take(""); };
 const put = ({ latlng }) => {
   take("");
   const kind = find("what").value, at = [Number(latlng.lng.toFixed(6)), Number(latlng.lat.toFixed(6))];
@@ -178,9 +186,11 @@ find("menu").addEventListener("click", () => unfold(find("menu").getAttribute("a
 find("tools").addEventListener("click", ({ target }) => { if (target.closest("button") && !target.closest("form")) unfold(false); });
 find("draw").addEventListener("change", () => unfold(false));
 root.addEventListener("keydown", ({ key }) => {
-  if (key !== "Escape" || find("menu").getAttribute("aria-expanded") !== "true") return;
-  unfold(false);
-  find("menu").focus();
+  if (key !== "Escape") return;
+  if (find("menu").getAttribute("aria-expanded") === "true") {
+    unfold(false);
+    find("menu").focus();
+  } else letGo();
 });
 find("move").addEventListener("click", () => {
   const on = find("move").getAttribute("aria-pressed") !== "true";
