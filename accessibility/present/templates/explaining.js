@@ -25,7 +25,10 @@ const explaining = (() => {
       const told = await server.explain({ at, ...living.asked() }).catch(({ message }) => ({ said: [message], place: [lat, lng], way: [] }));
       if (mine === last) show(told);
     };
-    document.addEventListener("explaining", ({ detail: on }) => map[on ? "on" : "off"]("click", ask));
+    document.addEventListener("explaining", ({ detail: on }) => {
+      map[on ? "on" : "off"]("click", ask);
+      document.body.classList.toggle("explaining", on);  // no district's figures over the sentence
+    });
     document.addEventListener("explained", ({ detail }) => show(detail));
   };
 
