@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import worlds
 from branca.element import Element
-from browsing import MARKS, PHONE
+from browsing import MARKS, OF_MAP, PHONE
 from PIL import Image
 
 from accessibility import measure_coverage
@@ -214,6 +214,22 @@ def test_a_notebook_shows_it_too(show: Callable[..., Opened]) -> None:
     frame = opened.page.frame_locator("iframe")
     assert frame.locator(".site svg").count() == 2
     assert not [c for c in opened.complaints if not re.search(r"about:srcdoc", c)]
+
+
+def test_a_map_in_a_tab_behind_others_shows_the_area_once_it_is_seen(show: Callable[..., Opened]) -> None:
+    cover, districts = mapworlds.named_sites(("North", "South"))
+    drawn = draw_coverage(cover, backdrop=Backdrop(districts=districts), caption=mapworlds.caption())
+    view = f"() => [{OF_MAP}.getZoom(), {OF_MAP}.getCenter().lat, {OF_MAP}.getCenter().lng]"
+    seen = []
+    for hidden in ("", " hidden"):
+        opened = show(f"<!DOCTYPE html><body><div id='tab'{hidden}>{drawn._repr_html_()}</div></body>")
+        body = opened.page.frame_locator("iframe").locator("body")
+        opened.page.frame_locator("iframe").locator(".site svg").first.wait_for(state="attached")
+        opened.page.evaluate("document.getElementById('tab').hidden = false")
+        opened.page.wait_for_timeout(300)
+        seen.append(body.evaluate(view))
+        assert not [c for c in opened.complaints if not re.search(r"about:srcdoc", c)]
+    assert seen[0] == pytest.approx(seen[1], abs=1e-4)
 
 
 class Tiles(http.server.BaseHTTPRequestHandler):

@@ -148,8 +148,6 @@ def draw_sheet(sheet: MapSheet) -> folium.Map:
     if sheet.has_names:
         _Scripted("coverageMap.names()", name=sheet.words("names"), overlay=True).add_to(drawn)
     control = folium.LayerControl(collapsed=False).add_to(drawn)
-    (west, south, east, north) = sheet.outlines[1]
-    drawn.fit_bounds([[south, west], [north, east]], padding=(12, 12))
     attribution = safe_html(" · ".join(sheet.sources)) if sheet.sources else ""
     _Start(control=control.get_name(), attribution=attribution).add_to(drawn)
     page = _Page(

@@ -174,9 +174,23 @@ const coverageMap = (() => {
 
   const FIT = `<svg width="14" height="14" viewBox="0 0 14 14" fill="none" stroke="currentColor" stroke-width="1.8" aria-hidden="true">
     <path d="M1 5V1h4M9 1h4v4M13 9v4H9M5 13H1V9"/></svg>`;
+  // A map that is not shown, as in a tab behind others, has no room, and Leaflet finds no zoom for none: it shows the area
+  // once it has some, unless something else was looked at meanwhile.
+  const showArea = (map) => {
+    const area = L.latLngBounds(data.bounds), margin = 12, { x, y } = map.getSize();
+    if (Math.min(x, y) > 2 * margin) {
+      map.fitBounds(area, { padding: [margin, margin] });
+      return;
+    }
+    map.setView(area.getCenter(), 10, { animate: false });
+    const again = () => showArea(map);
+    map.once("resize", again);
+    map.once("movestart", () => map.off("resize", again));
+  };
+
   // The whole area again, by a button; nobody loses the map by zooming out or dragging it away.
   const keepInSight = (map) => {
-    const area = L.latLngBounds(data.bounds), padding = [12, 12];
+    const area = L.latLngBounds(data.bounds);
     const limit = () => map.setMinZoom(Math.max(1, Math.min(map.getBoundsZoom(area) - 3, 13)));
     limit();
     map.on("resize", limit);
@@ -190,7 +204,7 @@ const coverageMap = (() => {
       L.DomEvent.disableClickPropagation(bar);
       L.DomEvent.on(button, "click", (event) => {
         L.DomEvent.preventDefault(event);
-        map.fitBounds(area, { padding });
+        showArea(map);
       });
       return bar;
     };
@@ -293,6 +307,7 @@ const coverageMap = (() => {
   };
 
   const start = (map, control) => {
+    showArea(map);
     document.querySelector(".layers").append(document.querySelector(".leaflet-control-layers"));
     tabs();
     new ResizeObserver(() => { if (!document.body.classList.contains("paper")) map.invalidateSize(); }).observe(map.getContainer());
