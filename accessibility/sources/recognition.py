@@ -40,7 +40,7 @@ _CANDIDATES = re.compile(r"候选|备选|拟建|拟设|candidate", re.IGNORECASE
 _OUTLETS = re.compile(r"社保|社会保险|人社|医保|服务|便民|网点|政务|outlet|service|office", re.IGNORECASE)
 _OF_OUTLETS = ("hours", "services", "windows", "phone", "status")
 _PEOPLE = re.compile(
-    r"人口|(?<!服务)(?<!职工)(?<!员工)(?<!人员)(?<!在编)人数|常住人|户籍人|\bpop(?:ulation)?\b|\bpeople\b"
+    r"人口|(?<!服务)(?<!职工)(?<!员工)(?<!人员)(?<!在编)(?<!办事)人数|户数|常住人|户籍人|\bpop(?:ulation)?\b|\bpeople\b"
 )
 _MOST = 0.5
 _WINDOW = 1_024  # cells across that are looked at, in the middle of a raster
@@ -118,6 +118,12 @@ def _recognise_parts(path: Path, role: str | None) -> list[Recognised]:
                 found.append(replace(one, keys={**one.keys, key: name}, evidence=told))
         found = [one for one in found if role is None or one.role == role]
         roles = {one.role for one in found}
+        if roles == {"totals"} and len(found) == 1:
+            msg = (
+                f"{path.name}: its sheet {found[0].keys[key]!r} has the people of districts; expected it as the first "
+                "sheet, or in a file of its own"
+            )
+            raise InputError(msg) from None
         if not found or len(roles) < len(found) or "totals" in roles:
             raise
         return found
@@ -303,6 +309,12 @@ def _telling_column(table: pd.DataFrame) -> str | None:
     return None
 
 
+def _named_after_banks(table: pd.DataFrame, column: str | None, outlets: float) -> bool:
+    """Return whether a column of banks has one in most rows of places that are no outlets by their names."""
+    of_banks = column is not None and _BANKS.search(column) and "合作" not in column
+    return bool(of_banks) and outlets <= _MOST and float((table[column] != "").mean()) > _MOST
+
+
 def _of_places(path: Path, table: pd.DataFrame, people: str | None) -> Recognised:
     """Return whether places are banks, candidates, people or outlets: by their columns, then by their names."""
     columns = {
@@ -320,9 +332,14 @@ def _of_places(path: Path, table: pd.DataFrame, people: str | None) -> Recognise
         if columns["kind"] is None
         else float(table[columns["kind"]].astype(str).str.strip().str.lower().eq("new").mean())
     )
-    if max(share(_CANDIDATES), new) > _MOST or _CANDIDATES.search(path.stem):
+    heading = _CANDIDATES.search(columns["name"] or "")
+    if max(share(_CANDIDATES), new) > _MOST or heading or _CANDIDATES.search(path.stem):
         return Recognised(path=path, role="candidates", evidence=(("candidates_named", said),))
-    if columns["partner"] is not None or share(_BANKS) > _MOST:
+    if (
+        columns["partner"] is not None
+        or share(_BANKS) > _MOST
+        or _named_after_banks(table, columns["bank"], share(_OUTLETS))
+    ):
         partner = (("partner_column", {"column": columns["partner"]}),) if columns["partner"] else ()
         named = {"n": round(share(_BANKS) * len(table)), "of": len(table)}
         return Recognised(path=path, role="banks", evidence=(("banks_named", named), *partner))

@@ -153,6 +153,7 @@ def test_what_is_not_recognised_is_said_with_a_remedy(tmp_path: Path) -> None:
         ("常住人口（万人）", "column '常住人口（万人）' seems to hold ten thousands; expected persons"),
         ("60岁及以上人口（人）", "60岁及以上人口（人） may count people"),
         ("参保人数", "参保人数 may count people"),
+        ("户数", "户数 may count people"),
         ("常住人口（", r"常住人口（ may count people"),  # as a Shapefile cuts it
     ],
 )
@@ -213,3 +214,21 @@ def test_names_that_a_shapefile_cuts_inside_a_letter_are_read_without_it(tmp_pat
         content = content.replace(letter.encode() * 10, text.encode()[:10])
     path.with_suffix(".dbf").write_bytes(content)
     assert read_table(path)[0]["网点名"].tolist() == ["东街长", "east"]
+
+
+def test_headings_tell_candidates_and_banks(tmp_path: Path) -> None:
+    candidates = table(tmp_path / "a.csv", 候选点名称=["甲", "乙"], **PLACES)
+    banks = table(tmp_path / "b.csv", 所属银行=["农行", "工行"], 网点名称=["甲", "乙"], **PLACES)
+    outlets = table(tmp_path / "c.csv", 合作银行=["农行", "工行"], 网点名称=["甲", "乙"], **PLACES)
+    assert roles(candidates, banks, outlets) == {"a.csv": "candidates", "b.csv": "banks", "c.csv": "outlets"}
+
+
+def test_people_of_districts_in_a_sheet_that_is_not_the_first_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame({"说明": ["请逐项填写"]}).to_excel(book, sheet_name="说明", index=False)
+        pd.DataFrame({"乡镇": ["甲镇", "乙乡"], "常住人口": [3, 2]}).to_excel(book, sheet_name="人口", index=False)
+    with pytest.raises(
+        InputError, match="its sheet '人口' has the people of districts; expected it as the first sheet"
+    ):
+        recognise_files([(path, None)])
