@@ -15,6 +15,7 @@ import shapely
 from peopletables import read_people_table
 from pyproj import Transformer
 
+import accessibility as acc
 from accessibility.demand import Demand
 from accessibility.errors import InputError
 from accessibility.geo.projection import from_wgs84
@@ -787,3 +788,16 @@ def test_a_unit_in_a_heading_is_told_and_never_dropped(tmp_path: Path) -> None:
     assert read_sites(path, as_told)[0]["capacity"].tolist() == [200.0, 150.0]
     with pytest.raises(InputError, match="'可服务人数（千人）' seems to hold thousands; expected persons"):
         read_sites(path, PlaceSpec(role="candidates", columns={"capacity": "可服务人数（千人）"}))
+
+
+@pytest.mark.parametrize("money", ["万元", "元"])
+def test_costs_of_two_tables_are_in_one_unit_of_money(town: Path, money: str) -> None:
+    banks = town.with_name("banks.csv").read_text(encoding="utf-8").replace("partner", "partner,成本（万元）")
+    town.with_name("banks.csv").write_text(banks.replace(",no", ",no,5"), encoding="utf-8")
+    outlets = f"id,name,lon,lat,建设费用（{money}）\nO1,Hall,108.2,30.5,9\n"
+    town.with_name("outlets.csv").write_text(outlets, encoding="utf-8")
+    if money == "万元":
+        assert acc.read_study(town).sites.cost.tolist() == [9.0, 5.0]
+        return
+    with pytest.raises(InputError, match=r"costs are in 元 in outlets.csv and in 万元 in banks.csv; expected one unit"):
+        acc.read_study(town)

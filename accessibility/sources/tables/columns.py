@@ -63,7 +63,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("是否关闭", "是否停用", "是否停业", "是否撤销", "是否注销", "是否删除", "已关闭", "已停用", "已撤销"),
             *("del_flag", "inactive", "disabled"),
         ),
-        "cost": ("cost", "成本", "建设成本", "改造成本", "费用"),
+        "cost": ("cost", "成本", "建设成本", "改造成本", "费用", "建设费用", "改造费用"),
         "capacity": ("capacity", "服务能力", "服务容量", "可服务人数", "容量"),
         "population": (
             *("population", "people", "pop", "常住人口", "常住人口数", "年末常住人口", "常住总人口", "人口", "总人口"),

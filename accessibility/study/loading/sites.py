@@ -16,6 +16,7 @@ from accessibility.sources.checks import Finding
 from accessibility.sources.detection import Surroundings, suspect_datum
 from accessibility.sources.fetched.keeping import keep_places
 from accessibility.sources.osm import extracts as osm
+from accessibility.sources.tables.columns import columns_meaning, money_of
 from accessibility.sources.tables.people import read_totals
 from accessibility.sources.tables.places import PlaceSpec, has_value, read_sites
 from accessibility.study.loading.context import Bounds, Loading, assumed_datum, is_osm
@@ -39,12 +40,18 @@ def load_sites(
     ground = Surroundings(network=network, districts=area)
     kept: list[Sites] = []
     origin: dict[object, str] = {}
+    moneys: dict[str, str] = {}
     for role in ("outlets", "banks", "candidates"):
         table: SitesInput | None = getattr(load.settings.inputs, role)
         if table is None:
             continue
         frame, source, found = _read_role(load, role, table)
         findings += found
+        moneys |= {money: source for column in columns_meaning(frame, "cost")[1:2] if (money := money_of(column))}
+        if len(moneys) > 1:
+            (one, here), (other, there) = moneys.items()
+            msg = f"costs are in {one} in {here} and in {other} in {there}; expected one unit of money in both"
+            raise InputError(msg)
         frame, found = _near(frame, source, bounds)
         findings += found
         if table.osm is None:
