@@ -15,6 +15,7 @@ from accessibility.siting import (
     Problem,
     SitingPlan,
     coverage_frontier,
+    effort,
     enumeration,
     floor_price,
     portfolio,
@@ -28,14 +29,13 @@ from accessibility.siting import (
     solve_relocation,
     verify_plan,
 )
-from accessibility.siting import effort as allowance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Solve = Callable[[], SitingPlan]
 
-WORKS = (0.0, 1e4, 1e6, 1e7, allowance.SHARED)
+WORKS = (0.0, 1e4, 1e6, 1e7, effort.SHARED)
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +86,7 @@ def searched(
     problem: Problem, ask: Callable[[Problem], SitingPlan], work: float, patch: pytest.MonkeyPatch
 ) -> SitingPlan | None:
     """Return the plan that so much work ends with, checked; None where it ends with none."""
-    patch.setattr(allowance, "WORK", work)
+    patch.setattr(effort, "WORK", work)
     try:
         plan = ask(problem)
     except UnprovenError as error:
@@ -159,7 +159,7 @@ def test_a_target_that_a_search_is_cut_short_of_is_not_called_infeasible(monkeyp
 
 def test_tables_call_what_was_cut_short_unproven(monkeypatch: pytest.MonkeyPatch) -> None:
     problem, asked = floored(), Conditions(floor=solve_max_min(floored(), sites=8).objective - 1e-3)
-    monkeypatch.setattr(allowance, "WORK", 0.0)
+    monkeypatch.setattr(effort, "WORK", 0.0)
     frontier = coverage_frontier(problem, sites=[8, 40], conditions=asked).table()
     assert frontier["status"].tolist() == ["unproven", "optimal"]
     assert "none was proven impossible" in frontier["message"][0]
