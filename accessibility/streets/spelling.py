@@ -314,7 +314,7 @@ def _said(
         ),
         "empty-street-class": (bare, f"{what} have no type of street where others have one; not walked"),
         "conditional-access": (conditional, f"{what} have access rules for certain times; as by day"),
-        "doubtful-street": (doubtful, f"{what} are walked that may not be there, by their days or tags"),
+        "doubtful-street": (doubtful, f"{what} are walked that may not be there, going by days or tags"),
         "merged-ways": (merged, f"{what} are several ways made one; where on them steps or tunnels are is not known"),
         "square-outline": (squares, f"{what} are outlines of squares: people walk along them, not across"),
     }

@@ -249,7 +249,7 @@ def test_outlets_that_closed_are_kept_and_do_not_count(tmp_path: Path) -> None:
     path = csv(tmp_path, "编号,经度,纬度,状态", "1,108.1,30.5,在用", "2,108.2,30.5,停用", "3,108.3,30.5,已撤销")
     sites, findings = read_sites(path, OUTLETS)
     assert sites["open"].tolist() == [True, False, False]
-    assert said(findings) == {"closed-site": "t.csv: 2 of 3 sites are closed: none of them counts"}
+    assert said(findings) == {"closed-site": "t.csv: 2 of 3 sites are closed, and not counted"}
 
 
 def test_cash_machines_of_a_map_service_are_no_bank_branches(tmp_path: Path) -> None:

@@ -436,7 +436,7 @@ def findings(source: str, survey: Survey, foot: FootAccess, noted: Noted, outlin
         "extract": (tally[""], f"ways may be walked; the file holds {held}"),
         "not-walkable": (tally.total() - tally[""], f"streets and ferries may not be walked{reasons(tally)}"),
         "conditional-access": (conditional, "ways and gates have access rules for certain times; as by day"),
-        "doubtful-street": (counts["doubtful"], "ways are walked that may not be there, by their days or tags"),
+        "doubtful-street": (counts["doubtful"], "ways are walked that may not be there, going by days or tags"),
         "blocking-barrier": (noted.gates, "walls and locked gates stop people; the ways are cut there"),
         "single-node-way": (counts["bare"], "walkable ways have fewer than two nodes; left out"),
         "missing-nodes": (absent, "nodes of walkable ways are not in the file (the edge of an extract?); cut there"),

@@ -242,7 +242,7 @@ class _Cells:
             known = closed | words.isin(OPEN).to_numpy(dtype=bool) | [is_gone(word) for word in words]
             self.unclear(words, ~known, "open")
         count = int(closed.sum())
-        self.note("closed-site", f"{count} of {len(closed)} sites are closed: none of them counts", count)
+        self.note("closed-site", f"{count} of {len(closed)} sites are closed, and not counted", count)
         return closed | self._closed_in_words(closed, in_use, partner, read_status=not told)
 
     def _closed_in_words(
@@ -260,7 +260,7 @@ class _Cells:
         gone = said.surely & ~closed & ~in_use
         columns, shown = said.shown(gone, self.table.index)
         count, of = int(gone.sum()), len(gone)
-        message = f"{count} of {of} sites are closed, as {columns} says: {shown}: none of them counts"
+        message = f"{count} of {of} sites are closed, as {columns} says: {shown}, and not counted"
         self.note("closed-in-words", message, count)
         doubtful = (said.surely | said.maybe) & ~closed & ~gone
         doubtful &= partner if self.spec.role == "banks" else True
