@@ -159,7 +159,8 @@ def test_what_is_not_recognised_is_said_with_a_remedy(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("where", [PLACES, {}])
 def test_people_in_doubt_are_asked_for(tmp_path: Path, column: str, said: str, where: dict[str, Any]) -> None:
-    file = table(tmp_path / "a.csv", 村名=["甲", "乙"], **{column: [3, 2]}, **where)
+    columns: dict[str, Any] = {"村名": ["甲", "乙"], column: [3, 2], **where}
+    file = table(tmp_path / "a.csv", **columns)
     with pytest.raises(InputError, match=said):
         recognise_files([(file, None)])
     if where:

@@ -272,6 +272,12 @@ def test_columns_are_found_by_meaning_in_two_languages() -> None:
     }
 
 
+@pytest.mark.parametrize("heading", ["population" + "()" * 20_000, "(" * 50_000, "*" * 50_000, "2020年" * 20_000])
+def test_a_heading_without_end_is_looked_through_no_further_than_names_go(heading: str) -> None:
+    table = pd.DataFrame(columns=[heading])
+    assert [find_column(table, meaning, source="t.csv") for meaning in ALIASES] == [None] * len(ALIASES)
+
+
 def test_no_name_means_two_things() -> None:
     names = [name for known in ALIASES.values() for name in known]
     assert len(names) == len(set(names))

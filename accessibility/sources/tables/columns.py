@@ -148,6 +148,7 @@ _BESIDE: Mapping[str, str] = MappingProxyType(
 _ASKED = r"必填项?|选填项?|非必填|可选|required|optional"
 _BRACKETS = re.compile(r"(.+?)(?:[(\[【]([^()\[\]【】]*)[)\]】]|/(°|度|人|元))")
 _STARS = "*※★☆:"
+_LONGEST = 200  # letters of a heading that is looked through for notes, one pair of brackets after the other
 
 
 def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | None = None) -> str | None:
@@ -225,7 +226,7 @@ def in_other_unit(table: pd.DataFrame, wanted: str) -> str | None:
     """
     aliases = {_plain(name) for name in ALIASES[wanted]}
     for column in attributes(table):
-        behind = _BRACKETS.fullmatch(_plain(column).strip(_STARS))
+        behind = _BRACKETS.fullmatch(_plain(column[:_LONGEST]).strip(_STARS))
         if behind is not None and behind[1] in aliases and column not in columns_meaning(table, wanted):
             return column
     return None
@@ -236,26 +237,33 @@ def money_of(column: str) -> str:
 
     Examples
     --------
-    >>> money_of("建设成本(万元)"), money_of("cost")
-    ('万元', '')
+    >>> money_of("建设成本(万元)"), money_of("cost"), money_of("cost()")
+    ('万元', '', '')
     """
-    behind = _BRACKETS.fullmatch(_plain(column).strip(_STARS))
-    said = behind and _MONEY.fullmatch(behind[2] or behind[3])
+    behind = _BRACKETS.fullmatch(_plain(column[:_LONGEST]).strip(_STARS))
+    said = behind and _MONEY.fullmatch(_note(behind))
     return said[1] if said else ""
 
 
 def _without_notes(part: str, wanted: str) -> str:
     """Return a plain name without stars, and without notes that say nothing else of what it means."""
     part = part.strip(_STARS)
+    if len(part) > _LONGEST:
+        return part
     if wanted in _AXES:
         part = _DATUM.sub("", part)
     aliases = [_plain(name) for name in ALIASES[wanted]]
     allowed = rf"(?:{_BESIDE.get(wanted, '')}|{_ASKED}|{'|'.join(map(re.escape, aliases))})"
     while part not in aliases and (behind := _BRACKETS.fullmatch(part)):
-        if not re.fullmatch(allowed, behind[2] if behind[3] is None else behind[3]):
+        if not re.fullmatch(allowed, _note(behind)):
             return part
         part = behind[1].strip(_STARS)
     return re.sub(rf"^{_YEAR}|{_YEAR}$", "", part) if _BESIDE.get(wanted) == _COUNTED else part
+
+
+def _note(behind: re.Match[str]) -> str:
+    """Return what stands behind a name, in brackets or after a stroke."""
+    return str(behind[3] if behind[2] is None else behind[2])
 
 
 def _computed(table: pd.DataFrame, column: str, wanted: str, source: str) -> str:
