@@ -586,7 +586,7 @@ def test_shapes_bring_places_and_lines_are_refused(tmp_path: Path) -> None:
     line = tmp_path / "line.geojson"
     gpd.GeoDataFrame({"id": ["a"]}, geometry=[shapely.LineString([(0, 0), (1, 1)])], crs=4326).to_file(line)
     with pytest.raises(
-        InputError, match=r"line.geojson: 1 features are no places, first feature 1: LineString; expected"
+        InputError, match=r"line.geojson: 1 features cannot mark a place, first feature 1: LineString; expected"
     ):
         read_sites(line, CANDIDATES)
 

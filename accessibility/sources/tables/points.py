@@ -256,7 +256,7 @@ def _of_shapes(table: gpd.GeoDataFrame, source: str, coordinates: str | None, de
     lines = np.flatnonzero(there & ~np.isin(kind, _PLACES))
     if lines.size:
         first = f"first feature {table.index[lines[0]]}: {shapes[lines[0]].geom_type}"
-        msg = f"{source}: {lines.size} features are no places, {first}; expected points or polygons"
+        msg = f"{source}: {lines.size} features cannot mark a place, {first}; expected points or polygons"
         raise InputError(msg)
     findings = []
     wide = there & (kind != shapely.GeometryType.POINT)
