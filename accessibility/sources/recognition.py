@@ -15,13 +15,20 @@ from accessibility.sources.osm.extracts import SUFFIXES as OSM_SUFFIXES
 from accessibility.sources.quantities import held_instead, shown_instead
 from accessibility.sources.raster.meaning import Evenness, Variety
 from accessibility.sources.raster.reading import opened_raster, read_values
-from accessibility.sources.tables.columns import DIVISIONS, attributes, columns_meaning, find_column, parse_numbers
+from accessibility.sources.tables.columns import (
+    DIVISIONS,
+    attributes,
+    columns_meaning,
+    find_column,
+    parse_numbers,
+    year_of,
+)
 from accessibility.sources.tables.doubts import datums_said
 from accessibility.sources.tables.points import TableSpec, has_places
 from accessibility.sources.tables.reading import GEO_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES, read_table
 from accessibility.sources.tables.workbooks import shown_sheets
 from accessibility.sources.vectors import layer_names
-from accessibility.wording import plain_words
+from accessibility.wording import day_text, plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -245,7 +252,7 @@ def _of_table(path: Path, role: str | None, **part: str) -> Recognised:
     areas = sum(kind.endswith("Polygon") for kind in kinds)
     if lines > _MOST * max(len(kinds), 1):
         return Recognised(path=path, role="network", evidence=(("lines", {"n": lines}),))
-    people = find_column(table, "population", source=path.name)
+    people = _people_column(table, path.name)
     if areas > _MOST * max(len(kinds), 1) and role in (None, "area"):
         return _of_areas(path, table, people)
     if not has_places(table, TableSpec(), source=path.name):
@@ -265,6 +272,13 @@ def _of_table(path: Path, role: str | None, **part: str) -> Recognised:
         _refuse_unsure_people(path, table)
     said = {datum for axis in ("lon", "lat") if shapes is None for datum in _datums(table, axis)}
     return replace(found, keys={**found.keys, "coordinates": said.pop()}) if len(said) == 1 else found
+
+
+def _people_column(table: pd.DataFrame, source: str) -> str | None:
+    """Return the column of all people, of the last year that has begun: later ones are planned."""
+    this_year = int(day_text()[:4])
+    known = sorted(columns_meaning(table, "population"), key=lambda name: year_of(name) > this_year)
+    return find_column(table, "population", source=source, given=known[0]) if known else None
 
 
 def _datums(table: pd.DataFrame, axis: str) -> list[str]:

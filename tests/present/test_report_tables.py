@@ -286,6 +286,11 @@ def test_a_quantile_is_not_moved_by_the_rounding_of_sums() -> None:
     assert weighted_quantile(range(10), people, 0.1) == 0
 
 
+def test_the_least_of_many_values_has_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantiles, "_IN_ORDER", 0)
+    assert weighted_quantile([0, 5, 10], [0, 1, 1], 0.0) == 5
+
+
 @pytest.mark.parametrize("at_once", [1 << 20, 2])
 @given(data=st.data(), people=weights, q=st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0]))
 def test_quantiles_are_those_of_people_one_by_one(

@@ -798,6 +798,10 @@ def test_costs_of_two_tables_are_in_one_unit_of_money(town: Path, money: str) ->
     town.with_name("outlets.csv").write_text(outlets, encoding="utf-8")
     if money == "万元":
         assert acc.read_study(town).sites.cost.tolist() == [9.0, 5.0]
+        study = town.read_text(encoding="utf-8")
+        town.write_text(f'{study}\n[siting]\ncost_unit = "元"\n', encoding="utf-8")
+        with pytest.raises(InputError, match=r"costs are in 元 in siting.cost_unit and in 万元 in outlets.csv"):
+            acc.read_study(town)
         return
     with pytest.raises(InputError, match=r"costs are in 元 in outlets.csv and in 万元 in banks.csv; expected one unit"):
         acc.read_study(town)

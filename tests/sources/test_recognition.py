@@ -233,3 +233,12 @@ def test_people_of_districts_in_a_sheet_that_is_not_the_first_are_asked_for(tmp_
         InputError, match="its sheet '人口' has the people of districts; expected it as the first sheet"
     ):
         recognise_files([(path, None)])
+
+
+@pytest.mark.parametrize(("years", "read"), [((2010, 2020, 2099), 2020), ((2098, 2099), 2099), ((2020,), 2020)])
+def test_of_people_of_several_years_the_last_that_has_begun_is_written_down(
+    tmp_path: Path, years: tuple[int, ...], read: int
+) -> None:
+    columns: dict[str, Any] = {f"{year}年常住人口": [3, 2] for year in years} | PLACES
+    (found,) = recognise_files([(table(tmp_path / "a.csv", **columns), None)])
+    assert (found.role, found.keys["column"]) == ("population", f"{read}年常住人口")

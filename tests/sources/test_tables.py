@@ -343,9 +343,26 @@ def test_a_heading_in_another_unit_means_nothing(meaning: str, heading: str) -> 
     assert find_column(pd.DataFrame(columns=[heading]), meaning, source="t.csv") is None
 
 
+@pytest.mark.parametrize(
+    ("meaning", "name"),
+    [("district", "区县"), ("township", "乡镇"), ("village", "村"), ("bank", "银行"), ("name", "名称")],
+)
+def test_a_column_of_codes_or_of_other_names_is_no_column_of_names(meaning: str, name: str) -> None:
+    for other in ("代码", "编码", "拼音", "旧"):
+        table = pd.DataFrame(columns=[f"{name}({other})"])
+        assert find_column(table, meaning, source="t.csv") is None
+        table[f"{name}(全称)"] = ""
+        assert find_column(table, meaning, source="t.csv") == f"{name}(全称)"
+
+
 def test_of_several_headings_that_mean_one_the_plain_one_and_the_last_year_come_first() -> None:
     years = pd.DataFrame(columns=["2020年常住人口", "2023年常住人口", "2010年常住人口"])
     assert columns_meaning(years, "population") == ["2023年常住人口", "2020年常住人口", "2010年常住人口"]
+    with pytest.raises(InputError, match="2023年常住人口, 2020年常住人口, 2010年常住人口 are people of several years"):
+        require_column(years, "population", source="t.csv")
+    assert require_column(years, "population", source="t.csv", given="2010年常住人口") == "2010年常住人口"
+    one = pd.DataFrame(columns=["2035年人口", "常住人口"])
+    assert require_column(one, "population", source="t.csv") == "常住人口"
     datums = pd.DataFrame(columns=["lon_gcj02", "经度", "经度(WGS84)"])
     assert columns_meaning(datums, "lon")[0] == "经度"
 

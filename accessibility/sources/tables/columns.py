@@ -133,6 +133,9 @@ _DEGREES = (
 _DATUM = re.compile(r"(?:gcj-?02|bd-?09|wgs-?(?:19)?84|cgcs-?2000|gps|高德|百度|腾讯|火星)(?:坐标系)?")
 _MONEY = re.compile(r"(?:单位[:为]?)?([百千万亿]*元|人民币|yuan|rmb|cny)")
 _CHOICE = r".*[/、,;√].*"
+_REMARK = (
+    r"(?!.*(?:代码|编码|拼音|英文|旧|曾用|历史|code|pinyin|english|old|former)).*"  # no codes or other names of it
+)
 _AXES = ("lon", "lat", "coordinates")
 _BESIDE: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(("lon", "lat"), _DEGREES)
@@ -140,8 +143,8 @@ _BESIDE: Mapping[str, str] = MappingProxyType(
     | dict.fromkeys(("population", "people_60", "people_65"), _COUNTED)
     | {"capacity": _PERSONS, "cost": _MONEY.pattern}
     | dict.fromkeys(("kind", "partner", "status", "closed", "setting"), _CHOICE)
-    | dict.fromkeys(("id", "name", "address", "bank", "services", "hours", "windows", "phone", "village"), ".*")
-    | dict.fromkeys(DIVISIONS, ".*")
+    | dict.fromkeys(("id", "name", "address", "bank", "services", "hours", "windows", "phone", "village"), _REMARK)
+    | dict.fromkeys(DIVISIONS, _REMARK)
 )
 """What may stand in brackets behind a name and leaves its meaning, and the unit of its numbers, as it is."""
 
@@ -210,8 +213,7 @@ def columns_meaning(table: pd.DataFrame, wanted: str) -> list[str]:
         if core in aliases:
             # One that names a datum comes after those that name none, which were always read.
             other = wanted in _AXES and _DATUM.search(part) is not None
-            years = [0, *map(int, re.findall(r"(?:19|20)\d\d", part))]
-            found.append((other, aliases.index(core), part != core, -years[-1], -len(found), name))
+            found.append((other, aliases.index(core), part != core, -year_of(part), -len(found), name))
     return list(dict.fromkeys(name for *_, name in sorted(found)))
 
 
@@ -261,6 +263,17 @@ def _without_notes(part: str, wanted: str) -> str:
     return re.sub(rf"^{_YEAR}|{_YEAR}$", "", part) if _BESIDE.get(wanted) == _COUNTED else part
 
 
+def year_of(name: str) -> int:
+    """Return the last year that a name speaks of; 0 where it speaks of none.
+
+    Examples
+    --------
+    >>> year_of("2010-2020 growth"), year_of("POP")
+    (2020, 0)
+    """
+    return int(([0, *re.findall(r"(?:19|20)\d\d", name)])[-1])
+
+
 def _note(behind: re.Match[str]) -> str:
     """Return what stands behind a name, in brackets or after a stroke."""
     return str(behind[3] if behind[2] is None else behind[2])
@@ -288,8 +301,17 @@ def check_meanings(columns: Mapping[str, str], *, source: str) -> None:
 
 
 def require_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | None = None) -> str:
-    """Return the name of the column that means `wanted`; raise `InputError` that says which there are."""
+    """Return the name of the column that means `wanted`; raise `InputError` that says which there are.
+
+    Of people of several years, one of which may be planned, none is chosen.
+    """
     column = find_column(table, wanted, source=source, given=given)
+    years = [name for name in columns_meaning(table, wanted) if _BESIDE.get(wanted) == _COUNTED and year_of(name)]
+    if given is None and column in years[:1] and len({year_of(name) for name in years}) > 1:
+        msg = (
+            f"{source}: {', '.join(years)} are people of several years; expected the column that is meant in the study"
+        )
+        raise InputError(msg)
     if column is None:
         expected = ", ".join(ALIASES[wanted][:8])
         msg = f"{no_column(table, wanted, source=source)}; expected one of {expected}, or name it in the study"

@@ -40,7 +40,8 @@ def load_sites(
     ground = Surroundings(network=network, districts=area)
     kept: list[Sites] = []
     origin: dict[object, str] = {}
-    moneys: dict[str, str] = {}
+    unit = money_of(f"cost({load.settings.siting.cost_unit})")
+    moneys = {unit: "siting.cost_unit"} if unit else {}
     for role in ("outlets", "banks", "candidates"):
         table: SitesInput | None = getattr(load.settings.inputs, role)
         if table is None:
