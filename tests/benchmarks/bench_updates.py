@@ -69,7 +69,7 @@ def test_one_change_against_a_search_from_scratch(million: Network, limit_m: int
     reach = float((standing.labels != NO_LABEL).mean())
     figures = ", ".join(f"{n} {median[n]:.3f} ms (p95 {p95[n]:.3f})" for n in spent)
     sys.stdout.write(
-        f"\nlimit {limit_m} m, reach {reach:.0%}: {figures}; from scratch {1_000 * whole:.0f} ms:"
+        f"\n{'without a limit' if limit_m is None else f'within {limit_m:,} m'}, reach {reach:.0%}: {figures}; from scratch {1_000 * whole:.0f} ms:"
         f" x{ratio['open']:.0f} and x{ratio['close']:.0f}\n"
     )
     if limit_m is not None:
