@@ -68,8 +68,9 @@ def test_one_change_against_a_search_from_scratch(million: Network, limit_m: int
     ratio = {name: 1_000 * whole / median[name] for name in ("open", "close")}
     reach = float((standing.labels != NO_LABEL).mean())
     figures = ", ".join(f"{n} {median[n]:.3f} ms (p95 {p95[n]:.3f})" for n in spent)
+    within = "without a limit" if limit_m is None else f"within {limit_m:,} m"
     sys.stdout.write(
-        f"\n{'without a limit' if limit_m is None else f'within {limit_m:,} m'}, reach {reach:.0%}: {figures}; from scratch {1_000 * whole:.0f} ms:"
+        f"\n{within}, reach {reach:.0%}: {figures}; from scratch {1_000 * whole:.0f} ms:"
         f" x{ratio['open']:.0f} and x{ratio['close']:.0f}\n"
     )
     if limit_m is not None:
