@@ -12,7 +12,7 @@ from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import NO_SITE, WGS84, distances, from_wgs84, transform, transform_shapes
 from accessibility.measures.coverage import measure_coverage
-from accessibility.measures.quantiles import weighted_quantile
+from accessibility.measures.inequalities import weighted_quantile
 from accessibility.measures.surface import Footprint
 from accessibility.measures.tables import is_elderly, values_by_id
 from accessibility.streets.search.parts import label_components

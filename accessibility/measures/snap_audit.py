@@ -10,7 +10,7 @@ import pandas as pd
 
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import transform
-from accessibility.measures.quantiles import weighted_quantile
+from accessibility.measures.inequalities import weighted_quantile
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.streets.snapping import NOWHERE, Positions
 

@@ -12,7 +12,7 @@ import pandas as pd
 from accessibility.errors import InputError
 from accessibility.geo.arrays import batches, finite_rows
 from accessibility.geo.projection import WGS84
-from accessibility.measures.quantiles import weighted_quantiles
+from accessibility.measures.inequalities import weighted_quantiles
 from accessibility.wording import percent_text, share_of
 
 if TYPE_CHECKING:

@@ -244,7 +244,7 @@ def refuse_wide(shapes: NDArray[Any], people: NDArray[np.float64], source: str) 
     raise InputError(msg)
 
 
-def tell_wide(shapes: NDArray[np.object_], people: NDArray[np.float64], source: str) -> list[Finding]:
+def report_wide(shapes: NDArray[np.object_], people: NDArray[np.float64], source: str) -> list[Finding]:
     """Return a finding on areas whose people are too far apart to stand at one point."""
     west, south, east, north = shapely.bounds(shapes).T
     across = np.fmax((east - west) * np.cos(np.radians((south + north) / 2)), north - south) * _M_PER_DEGREE
@@ -272,13 +272,13 @@ def same_places(lonlat: NDArray[np.float64]) -> SamePlaces:
 
 
 def may_be_sums(places: SamePlaces, people: NDArray[np.float64]) -> bool:
-    """Return whether most people may stand at points of a township's size: quicker to ask than `tell_far_apart`."""
+    """Return whether most people may stand at points of a township's size: quicker to ask than `report_far_apart`."""
     rows, first = places
     there = np.add.reduceat(people[rows], first) if len(rows) else people[:0]
     return bool(there[there > _SUM - 1].sum() > people.sum() / 2)  # told apart more finely they are no more
 
 
-def tell_far_apart(lonlat: NDArray[np.float64], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:
+def report_far_apart(lonlat: NDArray[np.float64], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:
     """Return a finding where most people stand at points of a township's size with nobody near: sums, not homes."""
     placed = np.flatnonzero(finite_rows(lonlat) & (people > 0))
     if not placed.size:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from accessibility import Coverage, Demand, InputError, Rule, Sites, Standard, Walker, measure_coverage
 from accessibility.geo import arrays
 from accessibility.geo.projection import WGS84, transform
-from accessibility.measures import quantiles, tables
-from accessibility.measures.quantiles import weighted_quantile
+from accessibility.measures import inequalities, tables
+from accessibility.measures.inequalities import weighted_quantile
 from accessibility.measures.tables import (
     demand_table,
     district_columns,
@@ -287,7 +287,7 @@ def test_a_quantile_is_not_moved_by_the_rounding_of_sums() -> None:
 
 
 def test_the_least_of_many_values_has_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quantiles, "_IN_ORDER", 0)
+    monkeypatch.setattr(inequalities, "_IN_ORDER", 0)
     assert weighted_quantile([0, 5, 10], [0, 1, 1], 0.0) == 5
 
 
@@ -300,8 +300,8 @@ def test_quantiles_are_those_of_people_one_by_one(
     values = data.draw(st.lists(drawn, min_size=len(people), max_size=len(people)))
     one_by_one = np.repeat(np.where(np.isnan(values), np.inf, values), people)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quantiles, "_IN_ORDER", at_once)
-        patch.setattr(quantiles, "_BINS", 3)
+        patch.setattr(inequalities, "_IN_ORDER", at_once)
+        patch.setattr(inequalities, "_BINS", 3)
         found = weighted_quantile(values, people, q)
     if one_by_one.size:
         assert found == np.sort(one_by_one)[max(int(np.ceil(q * len(one_by_one) - 1e-9)) - 1, 0)]
@@ -317,7 +317,7 @@ def test_many_people_are_told_a_few_at_a_time(drawn: tuple[Coverage, list[str | 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arrays, "_BATCH", 2)
         patch.setattr(tables, "_AT_ONCE", 3)
-        patch.setattr(quantiles, "_IN_ORDER", 2)
+        patch.setattr(inequalities, "_IN_ORDER", 2)
         found = district_table(now, *given, names=["A", "B"]), setting_table(now)
     for table, expected in zip(found, at_once, strict=True):
         pd.testing.assert_frame_equal(table, expected)

@@ -14,7 +14,7 @@ from tileworlds import city
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import spans
-from accessibility.sources import heaps
+from accessibility.sources import cache
 from accessibility.sources.connected import enclose_placed, lead_somewhere
 from accessibility.sources.osm.extracts import place_network, read_network
 from accessibility.sources.placed import place_whole
@@ -234,8 +234,8 @@ def test_memory_is_bounded_by_what_is_held_and_not_by_the_file(
 
         return told
 
-    monkeypatch.setattr(heaps.Heaps, "take", counting(heaps.Heaps.take))
-    monkeypatch.setattr(heaps.Blocks, "take", counting(heaps.Blocks.take))
+    monkeypatch.setattr(cache.Heaps, "take", counting(cache.Heaps.take))
+    monkeypatch.setattr(cache.Blocks, "take", counting(cache.Blocks.take))
     streets, _ = place_network(sample.parent / "roads.osm.pbf", tmp_path, foot=FootAccess(), held=held)
     told = enclose_placed(streets)
     assert told.closed == (0, 0.0)

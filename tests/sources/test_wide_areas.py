@@ -24,9 +24,9 @@ from accessibility.sources.spread import (
     over_buildings,
     over_parts,
     refuse_wide,
+    report_far_apart,
     same_places,
     sides_m,
-    tell_far_apart,
 )
 from accessibility.sources.tables.people import PeopleSpec
 
@@ -258,7 +258,7 @@ def test_sums_are_told_whatever_rows_share_a_point(tmp_path: Path) -> None:
 def test_the_quick_look_never_says_no_where_the_close_one_finds(rows: list[tuple[float, float]]) -> None:
     lonlat = np.array([(108 + lon, 30.5) for lon, _ in rows]).reshape(-1, 2)
     people = np.array([n for _, n in rows])
-    if tell_far_apart(lonlat, people, np.arange(len(rows)), "p.csv"):
+    if report_far_apart(lonlat, people, np.arange(len(rows)), "p.csv"):
         assert may_be_sums(same_places(lonlat), people)
 
 

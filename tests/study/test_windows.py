@@ -15,7 +15,7 @@ from rasterio.transform import from_origin
 from shapely import box, unary_union
 
 from accessibility.errors import InputError
-from accessibility.sources import heaps
+from accessibility.sources import cache
 from accessibility.sources.raster.reading import _Found
 from accessibility.streets.search.packing import hilbert_rank
 from accessibility.study.loading import settling, windows
@@ -167,15 +167,15 @@ def test_no_more_is_held_than_a_window(study: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(windows, "HELD", 200)
     monkeypatch.setattr(settling, "HELD", 200)
     monkeypatch.setattr("accessibility.sources.raster.reading._STRIP_CELLS", 600)
-    most = {heaps.Heaps: 0, heaps.Blocks: 0}
+    most = {cache.Heaps: 0, cache.Blocks: 0}
 
-    def counting(kind: type[heaps.Heaps | heaps.Blocks]) -> Any:
+    def counting(kind: type[cache.Heaps | cache.Blocks]) -> Any:
         take = kind.take
 
         def counted(*given: Any, **options: Any) -> Any:
             rows: Any = take(*given, **options)
             most[kind] = max(
-                most[kind], len(rows["row"]) if "row" in (rows if kind is heaps.Blocks else rows.dtype.names) else 0
+                most[kind], len(rows["row"]) if "row" in (rows if kind is cache.Blocks else rows.dtype.names) else 0
             )
             return rows
 
@@ -187,8 +187,8 @@ def test_no_more_is_held_than_a_window(study: Path, monkeypatch: pytest.MonkeyPa
     demand, _, scratch = in_windows(loading(study, *CASES["groups"]), "few")
     blocks = [*demand.to_crs(METRES).along_curve(scratch)]
     assert sum(len(block["turn"]) for block in blocks) == len(demand) > 3_000
-    assert most[heaps.Blocks] == 200
-    assert 200 < most[heaps.Heaps] < 600  # a window of five rows, or a heap of the curve of about as many
+    assert most[cache.Blocks] == 200
+    assert 200 < most[cache.Heaps] < 600  # a window of five rows, or a heap of the curve of about as many
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ from accessibility.measures.tables import OWN_COLUMNS, demand_table, group_recor
 from accessibility.measures.walkers import GroupCoverage, record_own_totals
 from accessibility.present.map.overlays import classify_people
 from accessibility.present.schema import data_dictionary
-from accessibility.sources import files, heaps
+from accessibility.sources import files
+from accessibility.sources.cache import Blocks, Heaps
 from accessibility.sources.files import write_aside
 from accessibility.sources.osm import extracts
 from accessibility.streets.foot import FERRY
@@ -442,7 +443,7 @@ def test_a_disk_that_fills_while_streets_are_cut_is_told_and_left_clean(
     kind: str, county: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, name = kind.split(".")
-    own = getattr(heaps, whole)
+    own = {"Heaps": Heaps, "Blocks": Blocks}[whole]
     write, turns = getattr(own, name), iter(range(9))
 
     def full(*given: Any, **columns: Any) -> None:

@@ -94,7 +94,6 @@ PYTHON: dict[str, str | None] = {  # what only callers from Python can meet: sen
     "measures/catchments.py": None,
     "measures/coverage.py": None,
     "measures/inequalities.py": None,
-    "measures/quantiles.py": None,
     "measures/routes.py": None,
     "measures/service_areas.py": None,
     "measures/surface.py": None,

@@ -1,7 +1,7 @@
 """The streets of an extract of any size: ways in blocks as they follow each other in the file, then edges by place.
 
 Nothing here holds the country. What all ways through a node decide together (where it lies, whether it is a junction,
-which number that has) is asked in heaps of nodes, see `accessibility.sources.heaps`; the rest each block knows. Marked
+which number that has) is asked in heaps of nodes, see `accessibility.sources.files`; the rest each block knows. Marked
 nodes, tunnels, ferries, and squares with the ways near them are few, and held whole.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from accessibility.sources.heaps import Blocks, Heaps, cuts_of, some_of
+from accessibility.sources.cache import Blocks, Heaps, cuts_of, some_of
 from accessibility.sources.osm.layers import Kept, StreetLayer
 from accessibility.sources.osm.squares import walk_across
 from accessibility.sources.osm.streets import INDEX, WAY_ARRAYS, Noted, Streets, Survey, off_earth

@@ -19,10 +19,9 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from accessibility.errors import InputError, OutputError
-from accessibility.sources.cache import cached_network, kept_file, load_arrays, sha256_file, store_arrays
+from accessibility.sources.cache import HELD, cached_network, kept_file, load_arrays, sha256_file, store_arrays
 from accessibility.sources.checks import Finding
 from accessibility.sources.files import absence, is_file, is_full, no_room, passing_folder
-from accessibility.sources.heaps import HELD
 from accessibility.sources.osm.blocks import BlockLayer
 from accessibility.sources.osm.features import (
     DistrictChoice,
@@ -44,11 +43,11 @@ from accessibility.sources.osm.layers import (
     unpack_features,
 )
 from accessibility.sources.osm.ordering import in_order
-from accessibility.sources.osm.placing import place_edges
 from accessibility.sources.osm.squares import cross_squares
 from accessibility.sources.osm.streets import Noted, Survey, findings, surveyed
 from accessibility.sources.osm.tags import parse_tags
 from accessibility.sources.osm.topology import Bounds, build_network
+from accessibility.sources.placed import place_edges
 from accessibility.streets.foot import Delays, FootAccess
 from accessibility.streets.network import refuse_unmetric
 from accessibility.streets.spelling import reasons

@@ -38,7 +38,7 @@ def refuse_other_units(raster: Any, band: int, name: str) -> None:
             raise InputError(msg)
 
 
-def tell_unit_by_name(name: str) -> list[Finding]:
+def report_unit_by_name(name: str) -> list[Finding]:
     """Return a finding where a file's name speaks of another thing than people; pd stands for density at WorldPop."""
     stem = name.rsplit(".", 1)[0]
     held = held_instead(re.sub(r"(?<![^_])pd(?![^_])", "density", stem.casefold()))
@@ -49,7 +49,7 @@ def tell_unit_by_name(name: str) -> list[Finding]:
     return [Finding(code="unit-by-name", source=name, message=message)]
 
 
-def tell_scale(raster: Any, band: int, name: str) -> list[Finding]:
+def report_scale(raster: Any, band: int, name: str) -> list[Finding]:
     """Return a finding where notes of a raster have a scale that is not the one by which its numbers are read."""
     tags = {key.casefold(): text for told in (raster.tags(), raster.tags(band)) for key, text in told.items()}
     scale = tags.get("scale_factor", "")
@@ -62,7 +62,7 @@ def tell_scale(raster: Any, band: int, name: str) -> list[Finding]:
     return []
 
 
-def tell_colours(raster: Any, band: int, name: str) -> list[Finding]:
+def report_colours(raster: Any, band: int, name: str) -> list[Finding]:
     """Return a finding where the file gives each number of a band a colour of its own, as classes have."""
     tags = {key.casefold(): text.casefold() for key, text in raster.tags(band).items()}
     if raster.colorinterp[band - 1].name != "palette" and tags.get("layer_type") != "thematic":

@@ -26,9 +26,9 @@ from accessibility.sources.raster.meaning import (
     areas_km2,
     centres,
     refuse_other_units,
-    tell_colours,
-    tell_scale,
-    tell_unit_by_name,
+    report_colours,
+    report_scale,
+    report_unit_by_name,
     weigh_cells,
 )
 from accessibility.sources.tables.reading import checked_path, readable
@@ -307,8 +307,8 @@ def survey_cells(
         crs, number = checked_grid(raster, band, file.name)
         if unit == "persons":
             refuse_other_units(raster, number, file.name)
-            findings += [*tell_unit_by_name(file.name), *tell_colours(raster, number, file.name)]
-            findings += tell_scale(raster, number, file.name)
+            findings += [*report_unit_by_name(file.name), *report_colours(raster, number, file.name)]
+            findings += report_scale(raster, number, file.name)
         window = _window(raster, crs, bounds_lonlat, file.name)
         if most is not None and window.width * window.height > most[0]:
             size = f"{window.width:,} by {window.height:,} cells"

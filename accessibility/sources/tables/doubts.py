@@ -19,7 +19,7 @@ from accessibility.geo.projection import DATUMS, WGS84, geodesics, plain_datum, 
 from accessibility.sources.checks import Finding
 from accessibility.sources.quantities import ages_of
 from accessibility.sources.tables.columns import SHOWN, attributes, find_column, parse_numbers, rows_text
-from accessibility.sources.tables.totals import is_total
+from accessibility.sources.tables.rows import is_total
 from accessibility.wording import plain_words
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _DISTINCT = 4  # values of each axis: fewer may be round by chance, or on one ro
 _CLOSE = 2e-5  # of a step: decimals that a table leaves out
 
 
-def tell_rounded(xy: NDArray[np.float64], source: str, *, least_m: float) -> list[Finding]:
+def report_rounded(xy: NDArray[np.float64], source: str, *, least_m: float) -> list[Finding]:
     """Return a finding where the coordinates of all rows are multiples of a step.
 
     Parameters
@@ -120,7 +120,7 @@ def _runs_up(people: NDArray[np.float64]) -> bool:
     return bool(late < _FASTER * early and people[0] <= _FIRST * step.max())
 
 
-def tell_voids(people: NDArray[np.float64], texts: pd.Series[Any], column: str, source: str) -> list[Finding]:
+def report_voids(people: NDArray[np.float64], texts: pd.Series[Any], column: str, source: str) -> list[Finding]:
     """Return a finding where numbers may be no people: one that tables write where nothing is known, none above 1.
 
     The first comes again, or stands far apart, or is more than a city has.
@@ -235,7 +235,7 @@ _EVERYBODY = re.compile(
 _DATED = re.compile(r"((data|census|survey|reference|ref) ?)?years?|(统计|数据|普查|调查|所属)?年[份度]?")
 
 
-def tell_repeated(
+def report_repeated(
     table: pd.DataFrame,
     places: SamePlaces,
     people: NDArray[np.float64],
@@ -351,7 +351,7 @@ _PLANE = frozenset({"x", "y"})  # which may as well count pixels
 _AXES = re.compile(r"(?P<lon>lon|lng|经度)|(?P<lat>lat|纬度)")
 
 
-def tell_two_places(
+def report_two_places(
     table: pd.DataFrame, lonlat: NDArray[np.float64], columns: Mapping[str, str], *, source: str
 ) -> list[Finding]:
     """Return findings where columns of coordinates put rows elsewhere than their shapes or the columns that are read.

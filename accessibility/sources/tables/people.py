@@ -13,7 +13,8 @@ from accessibility.errors import InputError
 from accessibility.settlement import SETTING_WORDS
 from accessibility.sources.areas import rows_of_districts
 from accessibility.sources.checks import Finding
-from accessibility.sources.spread import may_be_sums, same_places, tell_far_apart, tell_wide
+from accessibility.sources.quantities import refuse_no_persons, report_no_persons
+from accessibility.sources.spread import may_be_sums, report_far_apart, report_wide, same_places
 from accessibility.sources.tables.columns import (
     DIVISIONS,
     SHOWN,
@@ -28,13 +29,12 @@ from accessibility.sources.tables.doubts import (
     are_voids,
     refuse_other_system,
     refuse_voids,
-    tell_repeated,
-    tell_rounded,
-    tell_voids,
+    report_repeated,
+    report_rounded,
+    report_voids,
 )
 from accessibility.sources.tables.points import FALLBACK, TableSpec, has_places, locate_rows, outlines, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
-from accessibility.sources.tables.units import refuse_no_persons, tell_no_persons
 from accessibility.standards import SETTINGS, Rule
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def read_people_rows(
         findings += more
     values: dict[str, Any] = {"population": _people(table, column, source)}
     findings += _by_points(table, column, source)
-    findings += tell_no_persons(table, column, source, given=spec.column is not None)
-    findings += tell_voids(values["population"], table[column], column, source)
+    findings += report_no_persons(table, column, source, given=spec.column is not None)
+    findings += report_voids(values["population"], table[column], column, source)
     findings += _unread_settings(table, spec, source)
     if not values["population"].sum() > 0:
         msg = f"{source}: column {column!r} has no people in {len(table)} rows; expected people"
@@ -134,18 +134,18 @@ def read_people_rows(
     ids = unique_row_ids(table, own, letter="P", source=source)
     refuse_other_system(table, spec.coordinates, spec.columns, source=source)
     located = locate_rows(table, spec, source=source)
-    findings += tell_rounded(located.given, source, least_m=_ROUNDED_M)
+    findings += report_rounded(located.given, source, least_m=_ROUNDED_M)
     findings += located.findings
     places = same_places(located.lonlat)
     findings += _piles(places, values["population"], ids, source)
     read = {column, own, spec.setting, spec.district, spec.limit, *spec.groups.values(), *_axes(table, spec, source)}
-    findings += tell_repeated(table, places, values["population"], read, source)
+    findings += report_repeated(table, places, values["population"], read, source)
     shapes = outlines(table, spec, source=source)
     if shapes is not None:
         values["shape"] = shapes
-        findings += tell_wide(shapes, values["population"], source)
+        findings += report_wide(shapes, values["population"], source)
     if may_be_sums(places, values["population"]):
-        findings += tell_far_apart(located.lonlat, values["population"], ids, source)
+        findings += report_far_apart(located.lonlat, values["population"], ids, source)
     unreadable = located.unreadable
     if int(unreadable.sum()) > max(1, _UNREADABLE_SHARE * len(table)):
         text = rows_text(located.texts, unreadable, "are no numbers")

@@ -30,7 +30,7 @@ from accessibility.sources.tables.columns import (
     require_column,
     rows_text,
 )
-from accessibility.sources.tables.doubts import refuse_other_system, tell_rounded
+from accessibility.sources.tables.doubts import refuse_other_system, report_rounded
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
 from accessibility.sources.tables.standing import find_gone, is_machine
@@ -138,7 +138,7 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
         table, ids = table[branch], ids[branch]
     refuse_other_system(table, spec.coordinates, spec.columns, source=source)
     located = locate_rows(table, spec, source=source)
-    findings += tell_rounded(located.given, source, least_m=_ROUNDED_M)
+    findings += report_rounded(located.given, source, least_m=_ROUNDED_M)
     findings += [*located.findings, *set_aside(located, source=source, share=_LOST_SHARE)]
     cells = _Cells(table, source, spec, findings)
     kind = cells.kind()
@@ -147,7 +147,7 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
     cells.refuse_strange(ids)
     counts = cells.counts(closed)
     is_open = {"outlets": ~closed & counts, "banks": partner & ~closed & counts}.get(spec.role, np.zeros_like(closed))
-    cells.tell_machines(is_open)
+    cells.report_machines(is_open)
     values = {
         "name": cells.text("name"),
         "kind": kind,
@@ -272,7 +272,7 @@ class _Cells:
         self.note("maybe-closed", message, count)
         return gone
 
-    def tell_machines(self, counts: NDArray[np.bool_]) -> None:
+    def report_machines(self, counts: NDArray[np.bool_]) -> None:
         """Tell sites that count and are machines by their name or kind."""
         texts = self.table[[name for key in ("name", "kind") if (name := self.column(key)) is not None]]
         said = texts.agg(" ".join, axis=1) if len(texts.columns) else pd.Series("", index=texts.index)
@@ -337,7 +337,7 @@ class _Cells:
         self.note("does-not-count", f"{out} of {len(counts)} sites do not meet counts_if and do not count", out)
         return counts
 
-    def tell_unread(self, meaning: str) -> None:
+    def report_unread(self, meaning: str) -> None:
         """Tell a column that would mean something, but for a unit in brackets that is not known."""
         name = in_other_unit(self.table, meaning)
         message = (
@@ -351,7 +351,7 @@ class _Cells:
         cost = np.array([usual[k] for k in kind], dtype=np.float64)
         name = self.column("cost")
         if name is None:
-            self.tell_unread("cost")
+            self.report_unread("cost")
             return cost
         money = money_of(name)
         message = (
@@ -370,7 +370,7 @@ class _Cells:
         """Return how many people each site has room for; nothing where no column says it."""
         name = self.column("capacity")
         if name is None:
-            self.tell_unread("capacity")
+            self.report_unread("capacity")
         if name is None or ("capacity" not in self.spec.columns and not self.plain("capacity").any()):
             return {}
         what = held_instead(name)

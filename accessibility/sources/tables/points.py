@@ -20,7 +20,7 @@ from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import DATUMS, WGS84, plain_datum, to_wgs84, transform
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import attributes, find_column, parse_numbers, rows_text
-from accessibility.sources.tables.doubts import tell_two_places
+from accessibility.sources.tables.doubts import report_two_places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +113,7 @@ def locate_rows(table: pd.DataFrame, spec: TableSpec | None = None, *, source: s
         lonlat = transform(xy, crs, WGS84)
     if datum != "WGS84":
         lonlat = np.column_stack(to_wgs84(lonlat[:, 0], lonlat[:, 1], datum))
-    findings = [*located.findings, *tell_two_places(table, lonlat, spec.columns, source=source)]
+    findings = [*located.findings, *report_two_places(table, lonlat, spec.columns, source=source)]
     return replace(located, lonlat=lonlat, given=xy, findings=findings)
 
 

@@ -25,8 +25,7 @@ from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.files import absence, is_file, is_full, no_room
 from accessibility.sources.tables.columns import SHOWN, attributes, cell_text, rows_text
-from accessibility.sources.tables.headings import column_names, read_heading
-from accessibility.sources.tables.totals import are_names, is_note, is_total, without_totals
+from accessibility.sources.tables.rows import are_names, column_names, is_note, is_total, read_heading, without_totals
 from accessibility.sources.tables.workbooks import read_workbook, refuse_unfolding
 from accessibility.sources.texts import decode_text
 from accessibility.sources.vectors import read_vector, refuse_broken_shapes

@@ -389,7 +389,7 @@ def _outside(load: Loading, people: People, outside: NDArray[np.bool_]) -> list[
 
 
 def _left_out(load: Loading, area: gpd.GeoDataFrame, people: People) -> list[Finding]:
-    """Return what `tell_left_out` does of people in memory, and where they live."""
+    """Return what `report_left_out` does of people in memory, and where they live."""
     around: Around = people.around  # type: ignore[assignment]  # or nobody would call
     lonlat = np.vstack([people.lonlat, around.lonlat])
     outside = np.append(locate(people.lonlat, area) < 0, np.ones(len(around.lonlat), np.bool_))
@@ -399,11 +399,11 @@ def _left_out(load: Loading, area: gpd.GeoDataFrame, people: People) -> list[Fin
         finding
         if finding.code != "people-outside"
         else OutsideFinding(**vars(finding), lonlat=lonlat[outside], population=count[outside])
-        for finding in tell_left_out(load, left, around)
+        for finding in report_left_out(load, left, around)
     ]
 
 
-def tell_left_out(load: Loading, told: LeftOut, around: Around) -> list[Finding]:
+def report_left_out(load: Loading, told: LeftOut, around: Around) -> list[Finding]:
     """Return how many people of a raster live outside all districts, and whether a district seems to be missing.
 
     One is missing where people live in a hole between districts, or where a raster that ends with the study, so that

@@ -64,7 +64,7 @@ def _settings_of_polygons(
     """
     shapes, setting, findings = read_setting_shapes(load)
     at = locate(people.lonlat, shapes)
-    findings += tell_outside_settings(load, float(people.population[(at < 0) & inside].sum()))
+    findings += report_outside_settings(load, float(people.population[(at < 0) & inside].sum()))
     return setting[at], findings
 
 
@@ -78,7 +78,7 @@ def read_setting_shapes(load: Loading) -> tuple[gpd.GeoDataFrame, NDArray[np.str
     return shapes, np.append(setting, load.settings.standard.standard.settings[-1]), [*findings]
 
 
-def tell_outside_settings(load: Loading, lost: float) -> list[Finding]:
+def report_outside_settings(load: Loading, lost: float) -> list[Finding]:
     """Return a finding where people live in none of the polygons that say settings of the standard's own names."""
     standard, source = load.settings.standard.standard, load.settings.settlement.source
     if not (standard.names_its_own and lost > 0):

@@ -15,14 +15,14 @@ from accessibility.geo.arrays import finite_rows, read_words
 from accessibility.geo.projection import WGS84, transform
 from accessibility.settlement import Settlement
 from accessibility.sources.areas import locate
+from accessibility.sources.cache import HELD, Heaps, cuts_of, some_of
 from accessibility.sources.checks import Finding
-from accessibility.sources.heaps import HELD, Heaps, cuts_of, some_of
 from accessibility.sources.tables.people import Scale, compare_counts, in_none, read_totals
 from accessibility.standards import SETTINGS
 from accessibility.streets.search.packing import hilbert_keys
 from accessibility.study.loading.context import people_source
-from accessibility.study.loading.people import area_source, column_of_totals, refuse_nobody, tell_left_out
-from accessibility.study.loading.settlements import read_setting_shapes, refuse_no_column, tell_outside_settings
+from accessibility.study.loading.people import area_source, column_of_totals, refuse_nobody, report_left_out
+from accessibility.study.loading.settlements import read_setting_shapes, refuse_no_column, report_outside_settings
 from accessibility.study.loading.windows import in_grid
 from accessibility.study.schema import SettlementSource
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyproj import CRS
 
-    from accessibility.sources.heaps import Blocks
+    from accessibility.sources.cache import Blocks
     from accessibility.study.loading.context import Loading
     from accessibility.study.loading.windows import WindowedPeople
 
@@ -177,7 +177,7 @@ def settle_windows(load: Loading, people: WindowedPeople) -> tuple[WindowedDeman
     findings: list[Finding] = []
     scale = None
     if people.left is not None and people.around is not None:
-        findings += tell_left_out(load, people.left, people.around)
+        findings += report_left_out(load, people.left, people.around)
     if area is not None:
         names = area.index.to_numpy(dtype=object)
         scale, more = _held_against_totals(load, people, area)
@@ -272,7 +272,7 @@ class _Polygons:
 
     def told(self) -> list[Finding]:
         """Return what was found, once all blocks are met."""
-        return self._findings + tell_outside_settings(self._load, self._lost)
+        return self._findings + report_outside_settings(self._load, self._lost)
 
 
 class _Towns:

@@ -17,7 +17,7 @@ from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84, transform
 from accessibility.settlement import REACH_M, PeopleGrid, km_cells, to_grid
 from accessibility.sources.areas import locate
-from accessibility.sources.heaps import HELD, Blocks, Heaps
+from accessibility.sources.cache import HELD, Blocks, Heaps
 from accessibility.sources.raster.cells import (
     Beyond,
     join_groups,
