@@ -13,7 +13,7 @@ import worlds
 from accessibility import Demand, Sites, measure_coverage
 from accessibility.measures.blackspots import find_blackspots
 from accessibility.measures.service_areas import trace_service_areas
-from accessibility.present.layers.tables import LayerSources
+from accessibility.present.layers.files import LayerSources
 from accessibility.siting.plan import SitingPlan
 
 if TYPE_CHECKING:

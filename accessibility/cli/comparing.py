@@ -18,11 +18,9 @@ from accessibility.errors import InputError
 from accessibility.measures.blackspots import find_blackspots
 from accessibility.measures.service_areas import trace_service_areas
 from accessibility.present.labels import label_sites
-from accessibility.present.language import Locale
-from accessibility.present.layers.files import write_geopackage
-from accessibility.present.layers.tables import LayerSources
+from accessibility.present.language import Locale, MapWords
+from accessibility.present.layers.files import LayerSources, write_geopackage
 from accessibility.present.map.legends import caption_of, gain_lines, headlines
-from accessibility.present.map.words import MapWords
 from accessibility.present.report.differences import (
     Doubts,
     difference_table,
@@ -30,10 +28,10 @@ from accessibility.present.report.differences import (
     record_comparison,
     scenario_table,
     write_comparison,
+    write_scenario_report,
 )
 from accessibility.present.report.facts import find_served
 from accessibility.present.report.mapsketch import Paper
-from accessibility.present.report.readout import write_scenario_report
 from accessibility.present.report.sentences import format_service
 from accessibility.present.report.sureness import find_sureness, format_bars
 from accessibility.quality.suspicions import doubts_of_scenario
@@ -52,7 +50,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.present.report.readout import ShownScenario
+    from accessibility.present.report.differences import ShownScenario
     from accessibility.sources.checks import Finding
     from accessibility.study.study import Study
     from accessibility.whatif.scenario import Scenario

@@ -15,8 +15,8 @@ from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.measures.tables import group_table, setting_table
 from accessibility.measures.walkers import measure_groups, record_own_totals, with_own_walks
 from accessibility.present.labels import label_sites
+from accessibility.present.language import MapWords
 from accessibility.present.manifest import parameters_used, record_totals
-from accessibility.present.map.words import MapWords
 from accessibility.present.report.facts import (
     Clusters,
     Facts,

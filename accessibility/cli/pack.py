@@ -27,12 +27,19 @@ from accessibility.measures.tables import (
     setting_table,
 )
 from accessibility.measures.walkers import record_own_totals, with_own_people
-from accessibility.present.language import Locale
-from accessibility.present.layers.files import write_csv, write_geopackage, write_geoparquet, write_shapefiles
-from accessibility.present.layers.tables import PROPOSED_COLUMNS, LayerSources, input_columns, make_layers
+from accessibility.present.language import Locale, MapWords
+from accessibility.present.layers.files import (
+    PROPOSED_COLUMNS,
+    LayerSources,
+    input_columns,
+    make_layers,
+    write_csv,
+    write_geopackage,
+    write_geoparquet,
+    write_shapefiles,
+)
 from accessibility.present.manifest import record_run
 from accessibility.present.map.legends import headlines
-from accessibility.present.map.words import MapWords
 from accessibility.present.report.brief import write_brief
 from accessibility.present.report.page import write_page
 from accessibility.present.report.sentences import format_capacity, format_own_walks, format_room_then, format_served

@@ -4,7 +4,7 @@ It is the front end of the map file and of ``accessibility serve``, script by sc
 JupyterLab and other notebooks, and nothing is asked of the internet.
 """
 
-from accessibility.notebook.curve import Curve, draw_curve
+from accessibility.present.charts import Curve, draw_curve
 
 try:
     from accessibility.notebook.whatif import WhatIf

@@ -16,10 +16,10 @@ import traitlets
 from markupsafe import Markup
 
 from accessibility.errors import AccessibilityError, InputError
-from accessibility.present.map.words import MapWords
+from accessibility.present.language import MapWords
 from accessibility.present.pages import page_template, template_text
+from accessibility.present.report.differences import still_html
 from accessibility.present.report.mapsketch import Paper
-from accessibility.present.report.readout import still_html
 from accessibility.study.answers import Answers, Job, Jobs, desk_texts, told_why
 from accessibility.study.beside import format_trial
 from accessibility.study.scenariofile import append_scenario

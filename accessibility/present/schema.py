@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 import pandas as pd
 
 from accessibility.measures.tables import district_columns
-from accessibility.present.layers.files import SHORT_NAMES, short_names
-from accessibility.present.layers.tables import GEOMETRY
+from accessibility.present.layers.files import GEOMETRY, SHORT_NAMES, short_names
 from accessibility.standards import Standard
 from accessibility.wording import Wording
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 import numpy as np
 
 from accessibility.errors import InputError
+from accessibility.present.language import MapWords
 from accessibility.present.map.coverage_map import Followed, Proposal, draw_sheet
-from accessibility.present.map.words import MapWords
 from accessibility.study.mapping import MapOptions, lay_out_study
 from accessibility.study.scenariofile import read_scenarios, scenario_values
 from accessibility.study.views import Gauge, Nearby, View, click_of, narrowed_of, place_of, view_of
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.explanation import Explanation
+    from accessibility.present.language import Choice
     from accessibility.present.map.sheets import MapSheet
-    from accessibility.present.map.words import Choice
     from accessibility.siting.plan import SitingPlan
     from accessibility.study.study import Study
     from accessibility.uncertainty import Uncertainty

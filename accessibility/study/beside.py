@@ -10,8 +10,7 @@ import numpy as np
 from accessibility.present.labels import label_sites
 from accessibility.present.map.outlines import count
 from accessibility.present.map.overlays import classify_changes, edited_streets
-from accessibility.present.report.mapsketch import draw_change
-from accessibility.present.report.readout import (
+from accessibility.present.report.differences import (
     ShownScenario,
     changes_html,
     district_html,
@@ -19,12 +18,13 @@ from accessibility.present.report.readout import (
     sites_html,
     steps_html,
 )
+from accessibility.present.report.mapsketch import draw_change
 from accessibility.whatif.comparison import ALL, NO_DISTRICT, TOTAL, compare_coverages, compare_scenarios
 from accessibility.wording import cost_text
 
 if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
-    from accessibility.present.map.words import MapWords
+    from accessibility.present.language import MapWords
     from accessibility.present.report.mapsketch import Paper
     from accessibility.study.study import Study
     from accessibility.whatif.scenario import Scenario
@@ -55,7 +55,7 @@ def format_beside(
 
     Examples
     --------
-    >>> from accessibility.present.map.words import MapWords
+    >>> from accessibility.present.language import MapWords
     >>> closed = acc.Scenario(closed=("O001",))
     >>> today = acc.Scenario(), study.coverage()
     >>> told = format_beside(study, (closed, study.coverage(closed)), today, MapWords.of("en"))["said"]

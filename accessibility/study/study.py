@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from accessibility.measures.access import Decay
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.service import Service
-    from accessibility.present.map.proposals import Proposal
+    from accessibility.present.map.legends import Proposal
     from accessibility.settlement import Density
     from accessibility.sites import Sites
     from accessibility.siting import Conditions, SitingPlan

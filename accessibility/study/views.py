@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.present.map.words import Choice, MapWords
+    from accessibility.present.language import Choice, MapWords
     from accessibility.streets.edits import StreetEdit
     from accessibility.streets.network import Network
     from accessibility.study.study import Study

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
-from accessibility.present.layers.tables import PROPOSED_COLUMNS
+from accessibility.present.layers.files import PROPOSED_COLUMNS
 from accessibility.sites import Sites
 from accessibility.siting import Conditions, Problem
 from accessibility.siting.budgets import SharedPlan, order_openings, share_budget

@@ -27,15 +27,14 @@ from accessibility.cli.comparing import run_compare
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.serving import app
-from accessibility.cli.serving.app import make_app, plain_name, run_server
+from accessibility.cli.serving.app import MOST_BYTES, make_app, plain_name, run_server
 from accessibility.cli.serving.desk import Desk
-from accessibility.cli.serving.guard import MOST_BYTES
 from accessibility.cli.verification import same_content
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.coverage import Coverage, measure_coverage
+from accessibility.present.language import MapWords
 from accessibility.present.map.legends import bar_lines, gain_lines
-from accessibility.present.map.words import MapWords
 from accessibility.sites import Sites
 from accessibility.streets.edits import Closure, NewStreet
 from accessibility.streets.network import Network

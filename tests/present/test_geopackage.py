@@ -26,9 +26,15 @@ from accessibility.measures.blackspots import BLACKSPOT_COLUMNS
 from accessibility.measures.tables import district_columns, district_table
 from accessibility.present.labels import SiteLabel
 from accessibility.present.layers import files
-from accessibility.present.layers.files import write_geopackage
+from accessibility.present.layers.files import (
+    GEOMETRY,
+    PROPOSED_COLUMNS,
+    SITE_COLUMNS,
+    LayerSources,
+    make_layers,
+    write_geopackage,
+)
 from accessibility.present.layers.styles import layer_styles
-from accessibility.present.layers.tables import GEOMETRY, PROPOSED_COLUMNS, SITE_COLUMNS, LayerSources, make_layers
 from accessibility.present.map.overlays import classify_people
 from accessibility.sources.files import write_folder
 

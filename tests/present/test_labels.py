@@ -23,7 +23,7 @@ from accessibility.cli.pack import run_cover
 from accessibility.present import labels
 from accessibility.present.labels import SiteLabel, call_site, label_sites
 from accessibility.present.language import Locale
-from accessibility.present.layers.tables import PROPOSED_COLUMNS
+from accessibility.present.layers.files import PROPOSED_COLUMNS
 from accessibility.present.map.outlines import Backdrop, safe_html
 from accessibility.present.map.sheets import MapSheet
 from accessibility.present.map.symbols import site_layers

@@ -12,8 +12,14 @@ import pyogrio
 import pytest
 
 from accessibility import OutputError
-from accessibility.present.layers.files import MAX_TEXT_BYTES, SHORT_NAMES, short_names, write_shapefiles
-from accessibility.present.layers.tables import GEOMETRY, make_layers
+from accessibility.present.layers.files import (
+    GEOMETRY,
+    MAX_TEXT_BYTES,
+    SHORT_NAMES,
+    make_layers,
+    short_names,
+    write_shapefiles,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

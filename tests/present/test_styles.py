@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 import layerworlds
 import pytest
 
+from accessibility.present.layers.files import GEOMETRY
 from accessibility.present.layers.styles import Style, StyleRule, fill, layer_styles, marker, where_between, write_qml
-from accessibility.present.layers.tables import GEOMETRY
 from accessibility.present.map.overlays import classify_people
 
 HOSTILE = "<b>&\"']]>" + layerworlds.HOSTILE

@@ -26,8 +26,7 @@ from accessibility.present.map import tiledmap
 from accessibility.present.map.outlines import Backdrop
 from accessibility.present.map.overlays import PeopleClasses, classify_people
 from accessibility.present.map.packing import Extent, read_tiles, tile_number, tiles_text, write_tiles
-from accessibility.present.map.pyramid import Pyramid
-from accessibility.present.map.tiledmap import TiledMap
+from accessibility.present.map.tiledmap import Pyramid, TiledMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

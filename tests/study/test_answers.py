@@ -14,8 +14,8 @@ from unpacking import Unpacker, data_of, dots_of
 
 from accessibility import Addition, Closure, Rule, Scenario, Settings, Standard, measure_coverage
 from accessibility.errors import InputError
+from accessibility.present.language import MapWords
 from accessibility.present.map.legends import headline_lines
-from accessibility.present.map.words import MapWords
 from accessibility.study.answers import Answers, Job, Jobs
 from accessibility.study.valuetables import StandardTable, rule_table
 from accessibility.study.views import view_of

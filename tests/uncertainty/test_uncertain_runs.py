@@ -22,8 +22,8 @@ from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover, run_site
 from accessibility.cli.verifying import run_verify
 from accessibility.errors import InputError
+from accessibility.present.language import MapWords
 from accessibility.present.map.legends import bar_lines
-from accessibility.present.map.words import MapWords
 from accessibility.present.schema import data_dictionary
 from accessibility.study.holding import coordinate_ways
 from accessibility.study.mapping import MapOptions, draw_study

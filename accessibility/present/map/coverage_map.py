@@ -16,12 +16,11 @@ from folium.utilities import JsCode
 from markupsafe import Markup
 
 from accessibility.errors import visible
-from accessibility.present.map.legends import MapCaption
+from accessibility.present.map.legends import MapCaption, Proposal
 from accessibility.present.map.living import Switches
 from accessibility.present.map.outlines import Backdrop, safe_html
 from accessibility.present.map.packing import packed, steps
 from accessibility.present.map.panel import changing_data, page_context, page_data
-from accessibility.present.map.proposals import Proposal
 from accessibility.present.map.sheets import MapSheet, class_bytes, dot_planes, palettes
 from accessibility.present.pages import (
     LEAFLET_CSS,

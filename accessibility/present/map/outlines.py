@@ -15,7 +15,7 @@ import shapely
 from accessibility.errors import InputError, visible
 from accessibility.geo.arrays import spans
 from accessibility.geo.projection import WGS84, transform
-from accessibility.present.map.words import MapWords
+from accessibility.present.language import MapWords
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -17,19 +17,19 @@ from accessibility.present.map.legends import (
     headline_forms,
     headline_lines,
     own_lines,
+    proposal_panel,
     rule_rows,
     served_lines,
 )
 from accessibility.present.map.living import MAX_BYTES
 from accessibility.present.map.outlines import count
-from accessibility.present.map.proposals import proposal_panel
 from accessibility.present.map.symbols import INKS, KINDS, SHAPES, site_key, site_svg
 from accessibility.whatif.scenario import addition_values
 
 if TYPE_CHECKING:
+    from accessibility.present.language import MapWords
     from accessibility.present.map.living import SwitchLayer
     from accessibility.present.map.sheets import MapSheet
-    from accessibility.present.map.words import MapWords
 
 _READ = (
     *("point", "tap", "read_people", "read_covered", "read_uncovered", "read_gained", "read_lost", "read_minutes"),

@@ -13,7 +13,7 @@ from accessibility.geo.arrays import extent
 from accessibility.geo.projection import mercator
 from accessibility.measures.surface import Places
 from accessibility.present.labels import SiteLabel, format_site, label_sites
-from accessibility.present.map.legends import hidden_notes
+from accessibility.present.map.legends import hidden_notes, open_after, rows_of
 from accessibility.present.map.living import embed_switches
 from accessibility.present.map.outlines import (
     Waters,
@@ -36,7 +36,6 @@ from accessibility.present.map.overlays import (
     shade_of,
 )
 from accessibility.present.map.packing import minute_bytes, packed, states, steps, tenth_km_bytes, varints
-from accessibility.present.map.proposals import open_after, rows_of
 from accessibility.present.map.symbols import proposed_layer, site_layers
 from accessibility.streets.search.packing import hilbert_rank
 
@@ -47,12 +46,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.present.map.legends import MapCaption
+    from accessibility.present.language import MapWords
+    from accessibility.present.map.legends import MapCaption, Proposal
     from accessibility.present.map.living import Switches, SwitchLayer
     from accessibility.present.map.outlines import Backdrop, Bounds, StreetLines
     from accessibility.present.map.overlays import PeopleClasses
-    from accessibility.present.map.proposals import Proposal
-    from accessibility.present.map.words import MapWords
 
 MAX_DOTS = 1_000_000
 _UNITS_PER_CELL = 25  # a place is right to a fiftieth of a cell

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.present.map.words import MapWords
+    from accessibility.present.language import MapWords
 
     Called = Callable[[object, object], str]
 

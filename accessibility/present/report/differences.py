@@ -1,29 +1,39 @@
-"""What ``compare`` writes: one row per scenario, the differences by district, setting and group, and the manifest."""
+"""What scenarios change: the tables that `compare` writes, the manifest, and a picture with figures and steps."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from itertools import combinations
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from accessibility.errors import InputError
+from accessibility.present.labels import format_site
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import record_path, record_run
+from accessibility.present.map.legends import headline_lines, served_said
+from accessibility.present.map.outlines import count, safe_html
+from accessibility.present.map.symbols import INKS, site_svg
+from accessibility.present.pages import data_address, page_template, printable, template_text, write_html
+from accessibility.present.report.page import POLICY
 from accessibility.present.report.sureness import BAR_COLUMNS
 from accessibility.sources.cache import sha256_file
-from accessibility.streets.edits import edit_table
+from accessibility.streets.edits import edit_table, edit_text
 from accessibility.uncertainty.bars import GAIN_COLUMNS
 from accessibility.whatif.comparison import (
     ALL,
     COMPARED_SERVICE,
+    TOTAL,
     DistrictCells,
     compare_coverages,
     compare_scenarios,
     has_service,
 )
 from accessibility.whatif.scenario import Scenario
+from accessibility.wording import cost_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +45,15 @@ if TYPE_CHECKING:
     from accessibility.uncertainty import Difference, Uncertainty
 
     Pairs = Sequence[tuple[Scenario, Coverage]]
+    import os
+    from collections.abc import Hashable, Sequence
+
+    from accessibility.present.labels import SiteLabel
+    from accessibility.present.language import MapWords
+    from accessibility.present.map.legends import MapCaption
+    from accessibility.present.map.overlays import PeopleClasses
+    from accessibility.sites import Sites
+    from accessibility.streets.edits import StreetEdit
 
 COMPARE_COLUMNS = (
     *("scenario", "open_sites", "population", "covered", "covered_share", "change", "gained", "lost"),
@@ -223,3 +242,167 @@ def _changes(scenario: Scenario) -> dict[str, Any]:
     told |= {"streets": [edit_table(edit) for edit in scenario.edits]} if scenario.edits else {}
     settings = {name: value for name, value in asdict(scenario.settings).items() if value is not None}
     return {**told, **({"settings": settings} if settings else {})}
+
+
+_STYLE = """
+.what-if-still table { border-collapse: collapse; font-variant-numeric: tabular-nums; line-height: 1.5 }
+.what-if-still :is(td, th) { padding: 0 6px; text-align: right; font-weight: normal; border-top: 1px solid #8884 }
+.what-if-still :is(td, th):first-child { text-align: left; padding-left: 0; white-space: nowrap }
+.what-if-still thead th { border: 0; opacity: .75 }
+.what-if-still tr.total td { font-weight: 600 }
+.what-if-still .share { font-size: 1.6em; font-weight: 600 }
+.what-if-still .swatch { display: inline-block; width: .9em; height: .9em; margin-right: .4em; border: 1px solid #8888 }
+.what-if-still ul { margin: 0; padding-left: 1.2em; line-height: 1.4 }
+.what-if-still svg { vertical-align: -3px }"""
+_KINDS = ("outlet", "bank", "new")
+
+
+def headline_html(before: Coverage, after: Coverage, table: pd.DataFrame, words: MapWords) -> str:
+    """Return the share with both its parts, today's, and who walks less or more."""
+    total: Any = table.loc[(TOTAL, ALL)]
+    walks = [
+        words(key, people=count(total[whom]), minutes=f"{total[minutes]:.1f}")
+        for whom, minutes, key in (
+            ("better_off", "minutes_saved", "walk_less"),
+            ("worse_off", "minutes_added", "walk_more"),
+        )
+        if not isnan(total[minutes])  # nobody, or none of them has a way before and after
+    ]
+    parts = {"covered": f'<b class="covered">{count(after.covered_people)}</b>'}
+    told = words("covered_of", people=f"<b>{count(after.population)}</b>", **parts)
+    share, today = (words.percent_cell(c.covered_people, c.population) for c in (after, before))
+    lines = [words("today_of", percent=today, covered=count(before.covered_people)), *walks]
+    if has_service(before, after):
+        lines.insert(1, words("compared_served", **served_said(before, after)))
+    return f'<div><span class="share">{share}</span> {told}</div>' + "".join(f"<div>{line}</div>" for line in lines)
+
+
+def changes_html(changes: PeopleClasses) -> str:
+    """Return the legend of the people with the people of each class."""
+    rows = "".join(
+        f'<tr><td><span class="swatch" style="background:{colour}"></span>{label}</td><td>{count(people)}</td></tr>'
+        for label, colour, people in zip(changes.labels, changes.colours, changes.people, strict=True)
+    )
+    return f'<table class="changes">{rows}</table>'
+
+
+def district_html(table: pd.DataFrame, words: MapWords) -> str:
+    """Return one row per district and the total, from the table of a comparison."""
+    rows = []
+    for name, row in table.xs(ALL, level="setting").iterrows():
+        people = row["population"]
+        cells = [count(people), count(row["covered_after"]), words.percent_cell(row["covered_after"], people)]
+        cells += [count(row[what]) if row[what] > 0 else "" for what in ("gained", "lost")]
+        kind = ' class="total"' if name == TOTAL else ""
+        told = words("total") if name == TOTAL else safe_html(name)
+        rows.append(f"<tr{kind}><td>{told}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    heads = ("", *(words(key) for key in ("people", "covered", "share", "gained_people", "lost_people")))
+    head = "".join(f"<th>{word}</th>" for word in heads)
+    return f'<table class="districts"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def steps_html(scenario: Scenario, sites: Sites, labels: Mapping[str, SiteLabel], cost: float, words: MapWords) -> str:
+    """Return what is different from today, one line per site, and what opening costs."""
+    told = [safe_html(line) for line in scenario_lines(scenario, sites, labels, words)]
+    if not told:
+        return f"<div>{words('nothing_tried')}</div>"
+    lines = "".join(f"<li>{line}</li>" for line in told)
+    return f"<ul>{lines}</ul><div>{words('cost_of_opening', cost=cost_text(cost, '', 'en'))}</div>"
+
+
+def scenario_lines(scenario: Scenario, sites: Sites, labels: Mapping[str, SiteLabel], words: MapWords) -> list[str]:
+    """Return what is different from today in words; `sites` are those of the scenario."""
+    settings = scenario.settings
+
+    def named(site: Hashable) -> str:
+        told = format_site(sites.name[sites.rows([site])[0]], site, labels, words.languages)
+        return str(site) if told == str(site) else f"{site} {told}"
+
+    lines = [words("line_closes", site=named(site)) for site in scenario.closed]
+    lines += [words("line_opens", site=named(site)) for site in scenario.opened]
+    lines += [words("line_adds", site=named(a.id), kind=words.told(a.kind)) for a in scenario.added]
+    lines += [words("line_moves", site=named(m.id)) for m in scenario.moved]
+    lines += [edit_words(edit, words) for edit in scenario.edits]
+    lines += [] if settings.speed_m_s is None else [words("line_speed", of=f"{settings.speed_m_s:g}")]
+    lines += [words("line_compounds")] if settings.open_compounds else []
+    lines += [] if settings.standard is None else [words("line_standard")]
+    return lines
+
+
+def edit_words(edit: StreetEdit, words: MapWords) -> str:
+    """Return what an edit of streets is."""
+    return " ".join(edit_text(edit, language) for language in words.languages)
+
+
+def sites_html(words: MapWords) -> str:
+    """Return the legend of the sites."""
+    filled = " ".join(f"{site_svg(kind, is_open=True)} {words(kind)}" for kind in _KINDS)
+    rings = " ".join(
+        f'<svg width="14" height="14" viewBox="0 0 14 14"><circle cx="7" cy="7" r="5" fill="#fff" stroke="{INKS[kind]}"'
+        ' stroke-width="2"/></svg>'
+        for kind in _KINDS
+    )
+    return f"<div>{words('legend_sites', filled=filled, rings=rings)}</div>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShownScenario:
+    """A scenario as a report shows it."""
+
+    name: str  # of the scenario
+    picture: str  # who gains and who loses, as SVG
+    figures: Sequence[str]  # markup of `headline_html`, `changes_html`, `steps_html`, `sites_html` and `district_html`
+    # how sure it is what the scenario brings, by HTML language; nothing where nobody asked
+    bars: Sequence[tuple[str, str]] = ()
+
+
+def write_scenario_report(
+    told: Sequence[ShownScenario],
+    caption: MapCaption,
+    today: Coverage,
+    words: MapWords,
+    path: str | os.PathLike[str],
+) -> None:
+    """Write what scenarios change as one page that prints; the same scenarios give the same bytes.
+
+    Raises
+    ------
+    OutputError
+        The file could not be written; one that was there is untouched.
+    """
+    shown = [
+        {
+            "name": one.name,
+            "told": one.bars,
+            "picture": data_address("image/svg+xml", one.picture.encode()),
+            "figures": Markup("".join(one.figures)),  # noqa: S704 -- names in it are spelt letter by letter
+        }
+        for one in told
+    ]
+    style = Markup(template_text("report.css") + _STYLE)  # noqa: S704 -- our own
+    page = page_template("scenarios.html")
+    html = page.render(
+        words=words, caption=caption, policy=POLICY, style=style, today=headline_lines(today, words), scenarios=shown
+    )
+    write_html(printable(html), path)
+
+
+def still_html(told: ShownScenario, words: MapWords, name: str) -> str:
+    """Return the widget as a picture with its figures, for a page that is read where no kernel runs.
+
+    Parameters
+    ----------
+    told
+        What is tried.
+    words
+        What is said.
+    name
+        The class that a living widget hides.
+    """
+    address = data_address("image/svg+xml", told.picture.encode())
+    note = words("still_note")
+    image = f'<img src="{address}" alt="{note}" style="width:100%;max-width:640px">'
+    figures = f'<div style="max-width:640px;overflow-x:auto">{"".join(told.figures)}</div>'
+    said = f'<div style="opacity:.75">{note}</div>'
+    still = f'<div class="what-if-still {name}" lang="{words.html_language}">{said}{image}{figures}</div>'
+    return f"<style>{_STYLE}</style>{still}"
