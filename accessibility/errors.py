@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import difflib
 import inspect
+import math
 import re
 import sys
 from collections.abc import Generator, Iterable, Mapping
@@ -52,7 +53,7 @@ class InputError(AccessibilityError, ValueError):
     ...     acc.Walker(speed_m_s=4.8)
     ... except acc.InputError as error:
     ...     print(error)
-    walking speed is 4.8 m/s; expected 0.3 to 3 m/s (is it in km/h?)
+    walking speed in m/s is 4.8; expected 0.3 to 3 (is it in km/h?)
     """
 
 
@@ -171,6 +172,19 @@ def visible(text: str) -> str:
     ('Town \\x1b[31mHall', 'safe\\u202egnp.exe')
     """
     return OBEYED.sub(lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 0x100 else f"\\u{ord(m[0]):04x}", text)  # noqa: PLR2004
+
+
+def spell_number(value: float) -> str:
+    """Return a number as a sentence tells it: to 15 digits, and what is beyond all numbers in words.
+
+    Examples
+    --------
+    >>> spell_number(41.0), spell_number(0.1 + 0.2), spell_number(12345.5), spell_number(float("inf"))
+    ('41', '0.3', '12,345.5', 'beyond all numbers')
+    """
+    if not math.isfinite(value):
+        return "no number" if math.isnan(value) else "beyond all numbers"
+    return f"{value:,.15g}"
 
 
 def _sentence(text: str) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from accessibility.errors import InputError, checked
+from accessibility.errors import InputError, checked, spell_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ MOST_SETTINGS = 24
 _TAKEN = frozenset({"all", "class", "people", "share", "total", "(none)"})
 MS_PER_S = 1_000
 CM_PER_M = 100
+_MOST_UNITS = 2**53  # which floats count without gaps
 _WRITTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h|m|km)\s*", re.ASCII)
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3_600.0}
 _METRES = {"m": 1.0, "km": 1_000.0}
@@ -37,12 +37,12 @@ class Rule:
         ``walk`` (seconds along the network), ``network`` (metres along the network) or
         ``radius`` (metres in a straight line).
     limit
-        Seconds for ``walk``, metres otherwise; positive and finite.
+        Seconds for ``walk``, metres otherwise; at least a millisecond, or a centimetre, and finite.
 
     Raises
     ------
     InputError
-        An unknown measure, or a limit that is not a positive, finite number.
+        An unknown measure, or a limit that no cost can be compared with.
 
     Examples
     --------
@@ -57,12 +57,13 @@ class Rule:
     limit: float
 
     def __post_init__(self) -> None:
-        """Refuse an unknown measure and a limit that is not a positive number."""
+        """Refuse an unknown measure and a limit that no cost can be compared with."""
         if self.measure not in ("walk", "network", "radius"):
             msg = f"rule measure is {self.measure!r}; expected 'walk', 'network' or 'radius'"
             raise InputError(msg)
-        if not (math.isfinite(self.limit) and self.limit > 0):
-            msg = f"rule limit is {self.limit}; expected a positive, finite number"
+        least, most = 1 / self._units, _MOST_UNITS / self._units
+        if not least <= self.limit <= most:
+            msg = f"rule limit is {spell_number(self.limit)}; expected a number from {least:g} to {most:g}"
             raise InputError(msg)
 
     @classmethod
@@ -149,7 +150,11 @@ class Rule:
     @property
     def cutoff(self) -> int:
         """Limit as the integer that costs are compared with: milliseconds or centimetres."""
-        return round(self.limit * (MS_PER_S if self.measure == "walk" else CM_PER_M))
+        return round(self.limit * self._units)
+
+    @property
+    def _units(self) -> int:
+        return MS_PER_S if self.measure == "walk" else CM_PER_M
 
     @property
     def text(self) -> str:
@@ -469,15 +474,15 @@ class Walker:
     def __post_init__(self) -> None:
         """Refuse speeds nobody walks and factors that would shorten a straight line."""
         if not 0.3 <= self.speed_m_s <= 3.0:  # noqa: PLR2004 -- the bounds of DESIGN's Walker
-            msg = f"walking speed is {self.speed_m_s} m/s; expected 0.3 to 3 m/s (is it in km/h?)"
+            msg = f"walking speed in m/s is {spell_number(self.speed_m_s)}; expected 0.3 to 3 (is it in km/h?)"
             raise InputError(msg)
         if not 0.0 <= self.signal_delay_s <= 90.0:  # noqa: PLR2004 -- the longest wait GB/T 51439 allows
-            msg = f"signal_delay_s is {self.signal_delay_s}; expected 0 to 90 s"
+            msg = f"signal_delay_s is {spell_number(self.signal_delay_s)}; expected 0 to 90 s"
             raise InputError(msg)
         for name in ("access_factor_s", "access_factor_m", "stairs_factor"):
             value = getattr(self, name)
             if not 1.0 <= value <= 10.0:  # noqa: PLR2004 -- a leg is never shorter than its straight line
-                msg = f"{name} is {value}; expected 1 to 10"
+                msg = f"{name} is {spell_number(value)}; expected 1 to 10"
                 raise InputError(msg)
 
     @property

@@ -171,7 +171,7 @@ def test_a_wrong_argument_is_refused_or_is_none(
         (lambda: NOW.plot("walk"), "column is 'walk'; expected one of id, state, population"),
         (lambda: acc.Demand.from_gdf(TABLE, population="people"), "lacks columns ['people']"),
         (lambda: siting.Conditions(quotas={"new": "few"}), "quotas is a dict of 1; expected a mapping"),
-        (lambda: acc.Settings(speed_m_s=-1.0), "walking speed is -1.0 m/s; expected 0.3 to 3"),
+        (lambda: acc.Settings(speed_m_s=-1.0), "walking speed in m/s is -1; expected 0.3 to 3"),
         (lambda: siting.solve_mclp(PROBLEM, sites="five"), "sites is the text 'five'; expected a whole number"),
         (lambda: siting.solve_mclp(PLAN, sites=1), "problem is a SitingPlan; expected Problem"),
         (lambda: siting.solve_mclp(PROBLEM, budgt=1), "did you mean budget?"),

@@ -16,10 +16,17 @@ def test_the_policy_is_the_default_and_towns_follow_the_urban_rule() -> None:
     assert Standard.presets["town-rural"].town == Rule.distance(5)
 
 
-@pytest.mark.parametrize("limit", [0, -1, float("nan"), float("inf")])
-def test_a_limit_is_positive_and_finite(limit: float) -> None:
-    with pytest.raises(InputError, match="expected a positive, finite number"):
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), float("inf"), 1e-320, 1e-5, 1e306])
+def test_a_limit_is_a_number_that_costs_can_be_compared_with(limit: float) -> None:
+    with pytest.raises(InputError, match=r"expected a number from 0.001 to 9.0072e\+12"):
         Rule.walk(limit)
+
+
+@pytest.mark.parametrize("limit", [0.001, 0.25, 7, 1e6])
+def test_classes_can_be_told_apart_at_any_limit(limit: float) -> None:
+    classes = Standard(urban=Rule(measure="walk", limit=limit)).walk_classes
+    assert len(set(classes)) == len(classes)
+    assert sorted(classes) == list(classes)
 
 
 def test_an_unknown_measure_or_setting_is_refused() -> None:
@@ -31,7 +38,7 @@ def test_an_unknown_measure_or_setting_is_refused() -> None:
 
 @pytest.mark.parametrize("speed", [0.29, 3.01, 5.0, float("nan")])
 def test_nobody_walks_at_that_speed(speed: float) -> None:
-    with pytest.raises(InputError, match=r"expected 0.3 to 3 m/s"):
+    with pytest.raises(InputError, match=r"expected 0.3 to 3 \(is it in km/h"):
         Walker(speed_m_s=speed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 import warnings
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from accessibility.errors import InputError
+from accessibility.errors import InputError, spell_number
 from accessibility.present.manifest import parse_manifest
 from accessibility.siting.plan import Model, Status  # noqa: TC001 -- pydantic reads them
 from accessibility.study.schema import validation_sentences
@@ -407,4 +408,11 @@ def _is_number(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    return "nothing" if value is None else repr(value)
+    """Return an entry as a sentence tells it: a number with its thousands apart, a text as the manifest writes it."""
+    if value is None:
+        return "no value"
+    if value is _ABSENT:
+        return _ABSENT
+    if _is_number(value):
+        return spell_number(value)
+    return json.dumps(value, ensure_ascii=False)

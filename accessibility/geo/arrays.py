@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.errors import InputError, described
+from accessibility.errors import InputError, described, spell_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -348,7 +348,11 @@ def refuse(bad: Any, *, name: str, found: NDArray[Any], expected: str) -> None:
     """Raise `InputError` naming the count and the first row where `bad` holds."""
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        first = repr(str(found[row])) if isinstance(found[row], str) else found[row]
+        first = found[row]
+        if isinstance(first, float | np.floating):
+            first = spell_number(float(first))
+        elif isinstance(first, str):
+            first = repr(str(first))
         msg = f"{name}: {int(bad.sum())} of {bad.shape[0]} rows, first row {row} is {first}; expected {expected}"
         raise InputError(msg)
 

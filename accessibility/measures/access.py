@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from accessibility.errors import InputError, checked, described
+from accessibility.errors import InputError, checked, described, spell_number
 from accessibility.geo.arrays import Frozen, read_only, refuse
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ class Gaussian:
 
 def _positive(what: str, value: float) -> None:
     if not (np.isfinite(value) and value > 0):
-        msg = f"{what} is {value}; expected a positive, finite number"
+        msg = f"{what} is {spell_number(value)}; expected a positive, finite number"
         raise InputError(msg)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.errors import InputError
+from accessibility.errors import InputError, spell_number
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import NO_SITE, WGS84, distances, from_wgs84, transform, transform_shapes
 from accessibility.measures.coverage import measure_coverage
@@ -127,10 +127,10 @@ def find_blackspots(
 
 def _check(min_people: float, link_m: float | None) -> None:
     if not (math.isfinite(min_people) and min_people >= 0):
-        msg = f"min_people is {min_people}; expected a finite number of people, 0 or more"
+        msg = f"min_people is {spell_number(min_people)}; expected a finite number of people, 0 or more"
         raise InputError(msg)
     if link_m is not None and not (math.isfinite(link_m) and link_m > 0):
-        msg = f"link_m is {link_m}; expected a positive, finite number of metres"
+        msg = f"link_m is {spell_number(link_m)}; expected a positive, finite number of metres"
         raise InputError(msg)
 
 

@@ -8,7 +8,7 @@ from warnings import warn
 
 import numpy as np
 
-from accessibility.errors import AccessibilityWarning, InputError, checked
+from accessibility.errors import AccessibilityWarning, InputError, checked, spell_number
 from accessibility.geo.arrays import read_only, refuse
 from accessibility.measures.coverage import Coverage
 
@@ -238,7 +238,7 @@ def weighted_quantile(values: ArrayLike, weights: ArrayLike, q: float) -> float:
         msg = f"weights go from {weight.min()} to {weight.max()}; expected finite weights, 0 or more"
         raise InputError(msg)
     if not 0 <= q <= 1:
-        msg = f"quantile is {q}; expected 0 to 1"
+        msg = f"quantile is {spell_number(q)}; expected 0 to 1"
         raise InputError(msg)
     return weighted_quantiles(value, weight, (q,))[0]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.errors import InputError
+from accessibility.errors import InputError, spell_number
 from accessibility.geo.arrays import extent
 from accessibility.geo.projection import WGS84, transform, transform_shapes
 from accessibility.measures.contours import (
@@ -165,7 +165,7 @@ def trace_service_areas(
 def check_bands(bands: Sequence[Rule], side_m: float = SIDE_M) -> None:
     """Raise `InputError` without a limit, for one that stands twice, or for a side that is no width."""
     if not (np.isfinite(side_m) and side_m > 0):
-        msg = f"side_m is {side_m}; expected a positive, finite number of metres"
+        msg = f"side_m is {spell_number(side_m)}; expected a positive, finite number of metres"
         raise InputError(msg)
     if not bands or len(set(bands)) < len(bands):
         msg = f"service areas are asked for {[rule.text for rule in bands]}; expected one limit or more, each once"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.demand import Demand
-from accessibility.errors import InputError
+from accessibility.errors import InputError, spell_number
 from accessibility.geo.arrays import extent, finite_rows
 from accessibility.geo.projection import WGS84, local_crs, mercator, transform
 from accessibility.measures.coverage import measure_coverage
@@ -283,7 +283,7 @@ def measure_surface(
     street_m = SnapLimits().urban_m if street_m is None else street_m
     for name, value in (("cell_m", cell_m), ("street_m", street_m)):
         if not (math.isfinite(value) and value > 0):
-            msg = f"{name} is {value}; expected a positive, finite number of metres"
+            msg = f"{name} is {spell_number(value)}; expected a positive, finite number of metres"
             raise InputError(msg)
     column, row, width, height = _grid(coverage, network, districts, cell_m)
     x = (column + np.arange(width) + 0.5) * cell_m

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.errors import InputError, checked
+from accessibility.errors import InputError, checked, spell_number
 from accessibility.siting.annealing import improve
 from accessibility.siting.closing import approach, begin_course, close_gap, finish_course
 from accessibility.siting.covering import read_covering, reduce_covering, take_columns
@@ -233,7 +233,7 @@ def portfolio(  # noqa: PLR0913 -- the limits of `solve_mclp`, and three of its 
 
 def _refuse(within: float, plans: int) -> None:
     if not 0 <= within <= 1:
-        msg = f"within is {within}; expected a share from 0 to 1"
+        msg = f"within is {spell_number(within)}; expected a share from 0 to 1"
         raise InputError(msg)
     if not (isinstance(plans, (int, np.integer)) and plans >= 1):
         msg = f"plans is {plans!r}; expected a whole number of plans, 1 or more"

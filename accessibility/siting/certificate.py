@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from accessibility.errors import UnknownSiteError, UnprovenError
+from accessibility.errors import UnknownSiteError, UnprovenError, spell_number
 from accessibility.siting.limits import (
     TOTAL,
     TOUCHING_M,
@@ -34,7 +34,7 @@ from accessibility.siting.limits import (
     improvable,
     money_left,
 )
-from accessibility.siting.numbers import CLOSE, SLACK, SUMS, spell_number
+from accessibility.siting.numbers import CLOSE, SLACK, SUMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from accessibility.errors import InputError
+from accessibility.errors import InputError, spell_number
 from accessibility.streets.search.compiling import compiled_s, helper
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Allowance:
     def __post_init__(self) -> None:
         """Refuse a limit that is negative or not a number."""
         if self.limit_s is not None and not self.limit_s >= 0:
-            msg = f"time_limit_s is {self.limit_s}; expected seconds, 0 or more"
+            msg = f"time_limit_s is {spell_number(self.limit_s)}; expected seconds, 0 or more"
             raise InputError(msg)
         if self.work is None:
             self.work = WORK if self.limit_s is None or math.isinf(self.limit_s) else math.inf

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.errors import SolverError
+from accessibility.errors import SolverError, spell_number
 from accessibility.siting.certificate import coverable, floor_people, format_closest, limits_of, people_wanted
 from accessibility.siting.limits import TOTAL, TOUCHING_M, district_people, improvable
-from accessibility.siting.numbers import alike, spell_number
+from accessibility.siting.numbers import alike
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

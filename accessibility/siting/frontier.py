@@ -251,7 +251,7 @@ def _several(
     ]
     endless = [value for value, limits in zip(values, asked, strict=True) if limits.sites is limits.budget is None]
     if endless or not asked:
-        msg = f"{name} {'hold ' + repr(endless[0]) if endless else 'are an empty list'}; expected finite numbers"
+        msg = f"{name} {'hold an infinite number' if endless else 'are an empty list'}; expected finite numbers"
         raise InputError(msg)
     first = {_asked(limits): limits for limits in asked}
     return [first[value] for value in sorted(first)]

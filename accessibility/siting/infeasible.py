@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from accessibility.errors import InfeasibleError, InputError, UnprovenError
+from accessibility.errors import InfeasibleError, InputError, UnprovenError, spell_number
 from accessibility.siting.certificate import format_lacking, format_people
 from accessibility.siting.counts import Reach, serve_most
 from accessibility.siting.exact import Effort, Program, solve_within
@@ -59,7 +59,7 @@ def refuse_boundless(limits: Limits) -> None:
 def refuse_gap(gap: float) -> None:
     """Raise `InputError` where a gap is negative or no number."""
     if not gap >= 0:
-        msg = f"gap is {gap}; expected a relative gap, 0 or more"
+        msg = f"gap is {spell_number(gap)}; expected a relative gap, 0 or more"
         raise InputError(msg)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import cKDTree
 
-from accessibility.errors import InputError
+from accessibility.errors import InputError, spell_number
 from accessibility.sites import KINDS
 from accessibility.siting.numbers import SLACK
 from accessibility.siting.plan import Conditions
@@ -176,7 +176,7 @@ def _cost(budget: float) -> float | None:
         msg = f"budget is {budget!r}; expected a cost"
         raise InputError(msg) from error
     if math.isnan(cost) or cost < 0:
-        msg = f"budget is {budget}; expected a cost of 0 or more"
+        msg = f"budget is {spell_number(cost)}; expected a cost of 0 or more"
         raise InputError(msg)
     return None if math.isinf(cost) else cost
 
@@ -210,7 +210,7 @@ def _exclusive(problem: Problem, asked: Conditions) -> Iterable[Pack]:
     pairs = {_pair(problem, pair) for pair in asked.exclusive}
     if asked.spacing_m > 0:
         if problem.site_xy is None:
-            msg = f"spacing_m is {asked.spacing_m}, but nothing says where the sites stand; give the problem site_xy"
+            msg = f"spacing_m is {asked.spacing_m:,g}, but nothing says where the sites stand; give the problem site_xy"
             raise InputError(msg)
         rows = np.flatnonzero(problem.candidate)
         xy = problem.site_xy[rows]

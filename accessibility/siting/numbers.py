@@ -83,19 +83,6 @@ class Units:
         return min(relative, HALF / 2) if self.exact else relative + HALF * len(self.whole)
 
 
-def spell_number(value: float) -> str:
-    """Return a number as a sentence tells it: to 15 digits, and what is beyond all numbers in words.
-
-    Examples
-    --------
-    >>> spell_number(41.0), spell_number(0.1 + 0.2), spell_number(12345.5), spell_number(float("inf"))
-    ('41', '0.3', '12,345.5', 'beyond all numbers')
-    """
-    if not math.isfinite(value):
-        return "no number" if math.isnan(value) else "beyond all numbers"
-    return f"{value:,.15g}"
-
-
 def alike(one: float, other: float) -> bool:
     """Return whether two numbers are the same but for what sums of floats leave; endless ones only where both are."""
     return one == other or abs(one - other) <= 2 * CLOSE * max(abs(one), abs(other)) < math.inf

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from accessibility.errors import InputError, checked
+from accessibility.errors import InputError, checked, spell_number
 from accessibility.geo.arrays import Frozen, Named, read_only
 
 if TYPE_CHECKING:
@@ -90,10 +90,10 @@ class Conditions(Frozen):
         """Refuse shares outside 0 to 1, negative quotas and distances."""
         for name, share in {"floor": self.floor, **{f"floors[{d!r}]": v for d, v in self.floors.items()}}.items():
             if not 0.0 <= share <= 1.0:
-                msg = f"{name} is {share}; expected a share from 0 to 1"
+                msg = f"{name} is {spell_number(share)}; expected a share from 0 to 1"
                 raise InputError(msg)
         if not self.spacing_m >= 0.0:
-            msg = f"spacing_m is {self.spacing_m}; expected metres, 0 or more"
+            msg = f"spacing_m is {spell_number(self.spacing_m)}; expected metres, 0 or more"
             raise InputError(msg)
         for name, most in self.quotas.items():
             if most < 0:

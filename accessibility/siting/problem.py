@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from accessibility.errors import InputError, UnknownSiteError, checked
+from accessibility.errors import InputError, UnknownSiteError, checked, spell_number
 from accessibility.geo.arrays import Frozen, finite_rows, read_only, refuse, unique_ids
 from accessibility.siting.instances import read_costs, read_npz, write_mps, write_npz
 from accessibility.siting.numbers import Units, read_units
@@ -535,7 +535,7 @@ class Problem(Frozen):
         [True, True]
         """
         if not np.isfinite(cutoff) or cutoff < 0:
-            msg = f"cutoff is {cutoff}; expected a finite number, 0 or more"
+            msg = f"cutoff is {spell_number(cutoff)}; expected a finite number, 0 or more"
             raise InputError(msg)
         own = {"site_cost": site_cost, "open": open, "candidate": candidate, "kind": kind, "bank": bank, "ids": ids}
         of_sites = {name: values for name, values in own.items() if values is not None}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
-from accessibility.errors import InputError, UnprovenError, checked
+from accessibility.errors import InputError, UnprovenError, checked, spell_number
 from accessibility.siting.certificate import (
     SPENDING,
     check_sites,
@@ -27,7 +27,7 @@ from accessibility.siting.counts import read_moves
 from accessibility.siting.enumeration import MANY, Best, best_plan, is_best
 from accessibility.siting.limits import TOTAL, district_people, improvable, least_share, read_terms
 from accessibility.siting.models.p_median import median_bound
-from accessibility.siting.numbers import CLOSE, alike, spell_number
+from accessibility.siting.numbers import CLOSE, alike
 from accessibility.siting.tree import least_loss
 
 if TYPE_CHECKING:

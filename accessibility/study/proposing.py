@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility import siting
-from accessibility.errors import InputError, checked
+from accessibility.errors import InputError, checked, spell_number
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.catchments import trace_catchments
 from accessibility.siting import Conditions, Problem
@@ -77,7 +77,7 @@ class Question:
         for name, value, most in (*limits, ("floor", self.floor, 1.0), ("close", self.close, np.inf)):
             if value is not None and not 0 <= value <= most:
                 expected = "0 or more" if np.isinf(most) else f"0 to {most:g}"
-                msg = f"{name} is {value}; expected {expected}"
+                msg = f"{name} is {spell_number(value)}; expected {expected}"
                 raise InputError(msg)
 
     def solve(self, problem: Problem) -> SitingPlan:

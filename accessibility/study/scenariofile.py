@@ -7,14 +7,14 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from accessibility.errors import InputError, checked
 from accessibility.sources.files import absence, is_file, write_text
 from accessibility.sources.texts import read_toml
 from accessibility.streets.edits import edit_of, edit_table
 from accessibility.study.schema import validation_sentences
-from accessibility.study.valuetables import StandardTable, rule_table
+from accessibility.study.valuetables import StandardTable, StrictTable, rule_table
 from accessibility.whatif.scenario import Addition, Move, Scenario, Settings, addition_values
 
 if TYPE_CHECKING:
@@ -30,11 +30,7 @@ _HEADER = """# Scenarios: what would be different from today. Ids are those of t
 """
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
-
-
-class _Added(_Table):
+class _Added(StrictTable):
     id: Id
     lon: float
     lat: float
@@ -43,13 +39,13 @@ class _Added(_Table):
     cost: float = Field(default=0.0, ge=0)
 
 
-class _Moved(_Table):
+class _Moved(StrictTable):
     id: Id
     lon: float
     lat: float
 
 
-class _ScenarioTable(_Table):
+class _ScenarioTable(StrictTable):
     """``[[scenario]]``."""
 
     name: str
@@ -90,7 +86,7 @@ class _ScenarioTable(_Table):
             raise InputError(msg) from error
 
 
-class _ScenarioFile(_Table):
+class _ScenarioFile(StrictTable):
     scenario: tuple[_ScenarioTable, ...]
 
 

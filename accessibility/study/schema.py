@@ -350,7 +350,8 @@ def _sentence(error: Any, model: type[BaseModel]) -> str:
         return f"{place}: required and not there"
     message = re.sub(" or instance of .*| for <class .*", "", str(error["msg"]).removeprefix("Value error, "))
     found = error["input"]
-    return f"{place}: found {found!r}; {message}" if isinstance(found, str | int | float) else f"{place}: {message}"
+    told = str(found).lower() if isinstance(found, bool) else repr(found)  # as the file says it
+    return f"{place}: found {told}; {message}" if isinstance(found, str | int | float) else f"{place}: {message}"
 
 
 def _meant(loc: Sequence[Any], model: type[BaseModel]) -> str:

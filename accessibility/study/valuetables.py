@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from accessibility.standards import SETTINGS, Rule, Standard, Walker
 from accessibility.streets.foot import FootAccess
@@ -23,6 +33,22 @@ class StrictTable(BaseModel):
     """A table in which an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_flags(cls, told: Any, field: ValidationInfo) -> Any:
+        """Refuse true and false for a number: they would be taken for 1 and 0."""
+        kinds = _kinds(cls.model_fields[str(field.field_name)].annotation)
+        values = told.values() if isinstance(told, dict) else (told,)
+        if bool not in kinds and kinds & {int, float} and any(isinstance(value, bool) for value in values):
+            kind: Any = "float_type"
+            raise PydanticKnownError(kind)
+        return told
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """Return the plain types that an annotation is made of."""
+    return {annotation}.union(*map(_kinds, get_args(annotation)))
 
 
 class RuleTable(StrictTable):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.errors import InputError, checked
+from accessibility.errors import InputError, checked, spell_number
 from accessibility.geo.arrays import Named
 
 if TYPE_CHECKING:
@@ -115,12 +115,14 @@ class InputErrors:
             raise InputError(msg)
         for kind, share in self.missing.items():
             if not 0.0 <= share < 1.0:
-                msg = f"share of missing ways of type {kind!r} is {share}; expected 0 or more, less than 1"
+                msg = (
+                    f"share of missing ways of type {kind!r} is {spell_number(share)}; expected 0 or more, less than 1"
+                )
                 raise InputError(msg)
         for name in ("people_cell", "people_block", "snapping_m", "home_m", "speed_m_s"):
             size = getattr(self, name)
             if not (np.isfinite(size) and size >= 0):
-                msg = f"uncertainty {name} is {size}; expected a size of 0 or more"
+                msg = f"uncertainty {name} is {spell_number(size)}; expected a size of 0 or more"
                 raise InputError(msg)
         object.__setattr__(self, "missing", Named(self.missing))
         object.__setattr__(self, "ways_m", Named(self.ways_m))

@@ -170,11 +170,11 @@ def test_what_cannot_be_had_is_told_in_people_and_ends_with_3(
     ("asked", "message"),
     [
         ([], "nothing limits the proposal; expected sites, budget or reach with model 'mclp'"),
-        (["--budget", -1], "budget is -1.0; expected 0 or more"),
+        (["--budget", -1], "budget is -1; expected 0 or more"),
         (["--sites", -1], "sites is -1; expected 0 or more"),
-        (["--budget", "nan"], "budget is nan; expected 0 or more"),
+        (["--budget", "nan"], "budget is no number; expected 0 or more"),
         (["--reach", 1.5], "reach is 1.5; expected 0 to 1"),
-        (["--budget", 1, "--floor", 2], "floor is 2.0; expected 0 to 1"),
+        (["--budget", 1, "--floor", 2], "floor is 2; expected 0 to 1"),
         (
             ["--budget", 1, "--reach", 0.5],
             "reach asks for the least cost; expected no model, sites or budget with it, found budget",
@@ -270,9 +270,9 @@ def test_a_run_that_no_longer_follows_from_its_inputs_ends_with_4(
     people.write_text(people.read_text(encoding="utf-8").replace(",160,", ",161,"), encoding="utf-8")
     assert call(monkeypatch, "verify", out) == 4
     said = " ".join(capsys.readouterr().out.split())
-    assert "population: NOT EQUAL, the run told 310.0, found again 311.0" in said
-    assert "siting.covered_people: NOT EQUAL, the run told 270.0, found again 271.0" in said
-    assert "people covered by the proposal, measured again: NOT EQUAL, the run told 270.0, found again 271.0" in said
+    assert "population: NOT EQUAL, the run told 310, found again 311" in said
+    assert "siting.covered_people: NOT EQUAL, the run told 270, found again 271" in said
+    assert "people covered by the proposal, measured again: NOT EQUAL, the run told 270, found again 271" in said
 
 
 @pytest.mark.parametrize(("asked", "code"), [([], 3), (["--gap", 0.005], 3), (["--gap", 0.02], 0)])

@@ -174,7 +174,7 @@ def test_sites_know_their_rows_and_name_the_closest_to_a_wrong_id() -> None:
         ({"ids": ["a", "a"]}, "1 ids stand more than once: 'a'"),
         ({"ids": np.array([7, 7])}, "1 ids stand more than once: 7"),
         ({"setting": np.array(["urban", "city"])}, "demand setting: 1 of 2 rows, first row 1 is 'city'"),
-        ({"population": [1, -2]}, "demand population: 1 of 2 rows, first row 1 is -2.0; expected a finite number"),
+        ({"population": [1, -2]}, "demand population: 1 of 2 rows, first row 1 is -2; expected a finite number"),
         ({"population": [1, np.nan]}, "expected a finite number of people"),
         ({"setting": ["urban", "city"]}, "demand setting"),
         ({"groups": {"60+": [1, -1]}}, "demand group '60\\+'"),

@@ -223,7 +223,7 @@ def test_nobody_and_no_sites_give_empty_tables() -> None:
         ({"limit": "15"}, "limit is '15'; expected a time or a length"),
         ({"limit": "3 miles"}, "limit is '3 miles'"),
         ({"limit": "-3 km"}, "limit is '-3 km'"),
-        ({"limit": "0 min"}, "rule limit is 0.0"),
+        ({"limit": "0 min"}, "rule limit is 0"),
         ({"limit": Rule.distance(3, along="radius")}, "in a straight line"),
     ],
 )

@@ -102,7 +102,7 @@ def test_a_group_without_a_walker_walks_as_everybody_else() -> None:
         now.by("setting", group="men")
     with pytest.raises(InputError, match="no group is named 'men'"):
         measured(town, {"men": 0.8})
-    with pytest.raises(InputError, match=r"walking speed is 8.0 m/s; expected 0.3 to 3"):
+    with pytest.raises(InputError, match=r"walking speed in m/s is 8; expected 0.3 to 3"):
         measured(town, {"old": 8.0})
 
 

@@ -134,7 +134,7 @@ def test_floors_out_of_reach_say_how_many_people_are_missing() -> None:
     [
         ({}, "limit"),
         ({"sites": 1, "weight": 1.5}, "weight is 1.5"),
-        ({"sites": 1, "weight": float("nan")}, "weight is nan"),
+        ({"sites": 1, "weight": float("nan")}, "weight is no number"),
         ({"budget": -1}, "0 or more"),
         ({"sites": 1, "time_limit_s": -1}, "time_limit_s"),
         ({"sites": 1, "conditions": Conditions(floors={"C": 0.5})}, "'C'"),

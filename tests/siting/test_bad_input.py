@@ -206,7 +206,7 @@ def test_the_least_number_there_is_stands_beside_others_without_a_warning() -> N
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"gap": -1.0}, "gap is -1.0; expected a relative gap"),
+        ({"gap": -1.0}, "gap is -1; expected a relative gap"),
         ({"conditions": Conditions(floor=0.5)}, "as far as it can; expected no floors"),
     ],
 )

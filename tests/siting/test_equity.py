@@ -107,10 +107,10 @@ def test_single_districts_keep_their_own_floor() -> None:
     [
         ({}, "neither sites nor budget"),
         ({"sites": -1}, "sites is -1"),
-        ({"budget": float("nan")}, "budget is nan"),
+        ({"budget": float("nan")}, "budget is no number"),
         ({"sites": 1, "floors": []}, "floors is an empty list"),
         ({"sites": 1, "floors": [1.1]}, "floor is 1.1"),
-        ({"sites": 1, "floors": [float("nan")]}, "floor is nan"),
+        ({"sites": 1, "floors": [float("nan")]}, "floor is no number"),
         ({"sites": 1, "floors": 0.5}, "floors is 0.5; expected a list"),
         ({"sites": 1, "floors": ["half"]}, "expected a list of numbers"),
         ({"sites": 1, "time_limit_s": -1}, "time_limit_s is -1"),

@@ -224,9 +224,9 @@ def test_a_limit_that_is_none_is_refused() -> None:
     [
         ({}, "neither sites nor budget"),
         ({"sites": -1}, "sites is -1"),
-        ({"budget": float("nan")}, "budget is nan"),
+        ({"budget": float("nan")}, "budget is no number"),
         ({"sites": 1, "within": -0.1}, "within is -0.1"),
-        ({"sites": 1, "within": float("nan")}, "within is nan"),
+        ({"sites": 1, "within": float("nan")}, "within is no number"),
         ({"sites": 1, "plans": 0}, "plans is 0"),
         ({"sites": 1, "plans": 2.5}, "plans is 2.5"),
         ({"sites": 1, "time_limit_s": -1}, "time_limit_s is -1"),

@@ -156,7 +156,7 @@ def test_lines_bring_ferries_too(tmp_path: Path, columns: dict[str, list[str]]) 
 def test_a_network_of_a_ferry_needs_its_seconds() -> None:
     road = worlds.line(1_000, 2)
     ferry = {"kinds": ("road", "ferry"), "kind": np.array([0, 1], np.uint8)}
-    with pytest.raises(InputError, match=r"network fixed_s: 1 of 2 rows, first row 1 is 0.0; expected the seconds"):
+    with pytest.raises(InputError, match=r"network fixed_s: 1 of 2 rows, first row 1 is 0; expected the seconds"):
         replace(road, **ferry)  # type: ignore[arg-type]
     carried = replace(road, **ferry, fixed_s=np.array([0, 77], np.float32))  # type: ignore[arg-type]
     assert carried.impedance(Walker(speed_m_s=0.5)).along.tolist() == [1_000_000, 77_000]

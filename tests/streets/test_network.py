@@ -44,7 +44,7 @@ def test_main_are_the_longest_component_and_every_one_of_five_kilometres_however
     [
         ({"crs": "EPSG:4326"}, "in degrees; expected a projected one in metres"),
         ({"crs": "EPSG:2277"}, "expected metres"),
-        ({"length_m": [-1.0]}, "1 of 1 rows, first row 0 is -1.0; expected finite lengths"),
+        ({"length_m": [-1.0]}, "1 of 1 rows, first row 0 is -1; expected finite lengths"),
         ({"length_m": [np.nan]}, "expected finite lengths"),
         ({"length_m": [1.0, 2.0]}, r"network length_m has shape \(2,\); expected \(1\)"),
         ({"edges": [(0, 5)]}, "expected rows of the 2 nodes"),

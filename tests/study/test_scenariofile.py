@@ -131,6 +131,7 @@ def test_a_file_by_hand(tmp_path: Path) -> None:
         ("[[scenario]]\nname = 'x'\nopenn = ['B1']", "scenario.0.openn: unknown key"),
         ("[[scenario]]\nname = 'x'\nspeed_m_s = 36", "scenario.0.speed_m_s: found 36"),
         ("[[scenario]]\nname = 'x'\nadd = [{ lon = 1, lat = 2 }]", "add.0.id: required"),
+        ("[[scenario]]\nname = 'x'\nspeed_m_s = true", "scenario.0.speed_m_s: found true; Input should be"),
         ("[[scenario]]\nname = 'x'\nadd = [{ id = 'N', lon = 30, lat = 108 }]", "added site 'N' .* swapped"),
         ("[[scenario]]\nname = 'x'\nopen = ['B1']\nclose = ['B1']", "scenario 'x': site 'B1' opens and closes"),
         ("[[scenario]]\nname = 'x'\n[[scenario]]\nname = 'x'", "two scenarios are named 'x'"),

@@ -97,6 +97,21 @@ def test_a_key_that_is_none_says_which_was_meant(tmp_path: Path, old: str, new: 
 
 
 @pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("[walking]\nspeed_m_s = true", r"walking.speed_m_s: found true; Input should be"),
+        ("[standard]\nurban = { walk_minutes = true }", r"standard.urban.walk_minutes: found true; Input should be"),
+        ("[siting]\nquotas = { bank = true }", r"siting.quotas: Input should be"),
+        ("[siting]\ngenerate_spacing_m = false", r"siting.generate_spacing_m: found false; Input should be"),
+        ("[standard]\nurban = { walk_minutes = 1e-9 }", r"rule limit is 6e-08; expected a number from 0.001"),
+    ],
+)
+def test_a_flag_is_no_number_and_nothing_no_limit(tmp_path: Path, table: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        _ = read_study_file(study(tmp_path, TEXT.replace("[inputs]", f"{table}\n[inputs]"))).standard.standard
+
+
+@pytest.mark.parametrize(
     ("name", "datum"),
     [
         *[(name, "GCJ-02") for name in ("gcj02", "GCJ 02", "高德", "高德坐标系", "火星坐标系", "腾讯地图", "Amap")],

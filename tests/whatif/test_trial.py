@@ -371,7 +371,7 @@ def test_steps_chain_and_cancel_each_other() -> None:
         (lambda t: t.add(111, 31), InputError, "m from any street; expected one nearby"),
         (lambda t: t.add(*degrees((0, 0))[0], id="O1"), InputError, "site 'O1' exists"),
         (lambda t: t.add(*degrees((0, 0))[0], kind="shop"), InputError, "of kind 'shop'"),
-        (lambda t: t.change(speed_m_s=36), InputError, "walking speed is 36 m/s"),
+        (lambda t: t.change(speed_m_s=36), InputError, "walking speed in m/s is 36"),
         (lambda t: t.undo(), InputError, "nothing to undo"),
         (lambda t: t.follow(Scenario(opened=("B1", "B9"))), UnknownSiteError, "no site has the id 'B9'"),
     ],

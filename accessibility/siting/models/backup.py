@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from accessibility.errors import InputError, checked
+from accessibility.errors import InputError, checked, spell_number
 from accessibility.siting.counts import TWICE, Counts, read_counts
 from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, Program, solve_within
@@ -86,7 +86,9 @@ def solve_backup(
     allowance, limits = Allowance(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
     refuse_boundless(limits)
     if weight is not None and not 0.0 <= weight <= 1.0:
-        msg = f"weight is {weight}; expected what a person covered counts against one covered twice, 0 to 1"
+        msg = (
+            f"weight is {spell_number(weight)}; expected what a person covered counts against one covered twice, 0 to 1"
+        )
         raise InputError(msg)
     terms = read_terms(problem, limits)
     if terms.contradiction:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.errors import InputError, checked
+from accessibility.errors import InputError, checked, spell_number
 from accessibility.siting.certificate import coverable, floor_people, whole_people
 from accessibility.siting.closing import begin_course, close_gap
 from accessibility.siting.covering import read_covering
@@ -137,7 +137,7 @@ def solve_partial(
     <SitingPlan partial: 1 sites for 1, objective 1, bound 1, gap 0.00 %, optimal>
     """
     if not 0 <= reach <= 1:
-        msg = f"reach is {reach}; expected a share of all people from 0 to 1"
+        msg = f"reach is {spell_number(reach)}; expected a share of all people from 0 to 1"
         raise InputError(msg)
     return _spend(problem, Limits.of(None, budget, conditions), float(reach), gap, Allowance(limit_s=time_limit_s))
 
@@ -145,7 +145,7 @@ def solve_partial(
 def _spend(problem: Problem, limits: Limits, share: float | None, gap: float, allowance: Allowance) -> SitingPlan:
     """Return the plan of least cost; without a share everybody who can be covered has to be."""
     if not gap >= 0:
-        msg = f"gap is {gap}; expected a share of 0 or more"
+        msg = f"gap is {spell_number(gap)}; expected a share of 0 or more"
         raise InputError(msg)
     reading = read_covering(problem, limits)
     if reading.terms.contradiction:

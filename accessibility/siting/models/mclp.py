@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from accessibility.errors import InputError, checked
+from accessibility.errors import InputError, checked, spell_number
 from accessibility.siting.claims import claim_most
 from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering
@@ -82,7 +82,7 @@ def solve_mclp(
         msg = "neither sites nor budget is given; expected the greatest number of sites, the greatest cost, or both"
         raise InputError(msg)
     if not gap >= 0:
-        msg = f"gap is {gap}; expected a share of 0 or more"
+        msg = f"gap is {spell_number(gap)}; expected a share of 0 or more"
         raise InputError(msg)
     plan = cover_within(problem, Limits.of(sites, budget, conditions), gap, allowance)
     refuse_unproven(plan)
