@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
     from numpy.typing import ArrayLike, NDArray
-    from scipy.spatial import cKDTree
 
     _Pair: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
     _Shift: TypeAlias = Callable[[NDArray[np.float64], NDArray[np.float64]], _Pair]
+    _Drawn: TypeAlias = Callable[[NDArray[np.float64], int], tuple[NDArray[np.float64], NDArray[np.intp]]]
 
 EARTH_M = 6_378_137.0  # the sphere of Web Mercator
 WGS84 = CRS.from_epsg(4326)
@@ -373,7 +373,8 @@ def _wgs84_to_bd09(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> _Pair:
 
 
 NO_SITE = -1
-_BATCH = 1 << 17  # places at a time: the ways to two sites of each take some 200 bytes while they are measured
+_BATCH = 1 << 14  # places at a time: the ways to all of few sites take half a kilobyte of each while they are measured
+_FEW = 64  # sites: to look at every one takes less time than to load what grows trees
 STRETCH = 1.01  # nearby, no projected distance is so much longer than it is on the ground, or than another one
 
 
@@ -385,28 +386,26 @@ def measure_radius(
     Points and sites are ``(n, 2)`` and ``(s, 2)`` in `crs`, a projected system in metres; a point that is not finite
     has no nearest site: NaN and -1.
     """
-    from scipy.spatial import cKDTree  # noqa: PLC0415
-
     radius = np.full(len(people_xy), np.nan)
     owner = np.full(len(people_xy), NO_SITE, np.int32)
     rows = np.flatnonzero(is_open)
     left = np.flatnonzero(finite_rows(people_xy)) if rows.size else np.empty(0, np.intp)
     if not left.size:
         return radius, owner
-    tree, sites = cKDTree(site_xy[rows]), transform(site_xy[rows], crs, WGS84)
+    ask, sites = _nearest_drawn(site_xy[rows]), transform(site_xy[rows], crs, WGS84)
     for at in range(0, len(left), _BATCH):
         batch = left[at : at + _BATCH]
-        radius[batch], nearest = _measure_radius(people_xy[batch], tree, sites, crs)
+        radius[batch], nearest = _measure_radius(people_xy[batch], ask, sites, crs)
         owner[batch] = rows[nearest]
     return radius, owner
 
 
 def _measure_radius(
-    xy: NDArray[np.float64], tree: cKDTree, sites: NDArray[np.float64], crs: CRS
+    xy: NDArray[np.float64], ask: _Drawn, sites: NDArray[np.float64], crs: CRS
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Return how far the nearest site of each place is, and which it is; sites are drawn in a tree, and in degrees."""
+    """Return how far the nearest site of each place is, and which it is; sites are known as drawn, and in degrees."""
     people, neighbours, left = transform(xy, crs, WGS84), min(2, len(sites)), np.arange(len(xy))
-    drawn, found = _nearest_drawn(tree, xy, neighbours)
+    drawn, found = ask(xy, neighbours)
     radius, owner = geodesics(people, sites[found[0]]), found[0]
     # On the ground another site may be nearest than on the plane, if it is hardly farther there.
     open_question = (drawn[-1] <= drawn[0] * STRETCH) & (neighbours > 1)
@@ -417,16 +416,29 @@ def _measure_radius(
         owner[left] = np.where(ways == radius[left], found, len(sites) - 1).min(axis=0)
         left = left[(drawn[-1] <= drawn[0] * STRETCH) & (neighbours < len(sites))]
         neighbours = min(2 * neighbours, len(sites))
-        drawn, found = _nearest_drawn(tree, xy[left], neighbours)
+        drawn, found = ask(xy[left], neighbours)
     return radius, owner
 
 
-def _nearest_drawn(
-    tree: cKDTree, xy: NDArray[np.float64], neighbours: int
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Return ``(k, n)`` metres on the plane to the nearest sites of each place, and which they are."""
-    drawn, found = tree.query(xy, k=list(range(1, neighbours + 1)))
-    return np.asarray(drawn).T, np.asarray(found).T
+def _nearest_drawn(sites: NDArray[np.float64]) -> _Drawn:
+    """Return what tells ``(k, n)`` metres on the plane to the nearest sites of each place, and which they are."""
+
+    def among_few(xy: NDArray[np.float64], neighbours: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        away = np.sqrt((xy[:, :1] - sites[:, 0]) ** 2 + (xy[:, 1:] - sites[:, 1]) ** 2)
+        found = np.argpartition(away, range(neighbours), axis=1)[:, :neighbours]
+        return np.take_along_axis(away, found, axis=1).T, found.T
+
+    if len(sites) <= _FEW:
+        return among_few
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
+    tree = cKDTree(sites)
+
+    def in_tree(xy: NDArray[np.float64], neighbours: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        drawn, found = tree.query(xy, k=list(range(1, neighbours + 1)))
+        return np.asarray(drawn).T, np.asarray(found).T
+
+    return in_tree
 
 
 def pairs_within(

@@ -337,6 +337,8 @@ def _among(time: str, spans: list[tuple[str, str]]) -> bool:
 
 def _by_day(tags: Mapping[str, str]) -> Mapping[str, str]:
     """Return the tags as they hold by day."""
+    if not is_conditional(tags):
+        return tags
     held = {key: value_by_day(tags.get(f"{key}:conditional", "")) for key in ("foot", "access")}
     held = {key: "yes" if value in ALLOWED else value for key, value in held.items() if value in ALLOWED | _SHUT}
     return {**tags, **held} if held else tags

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyproj import CRS, Geod
 
 from accessibility.errors import InputError
+from accessibility.geo import projection
 from accessibility.geo.projection import DATUMS, NO_SITE, WGS84, from_wgs84, measure_radius, to_wgs84, transform
 
 LON, LAT = st.floats(73.0, 135.0), st.floats(3.0, 54.0)
@@ -103,16 +104,20 @@ def test_shapes_that_differ_are_refused() -> None:
 places = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=14)
 
 
-@given(places, places, st.sampled_from(["EPSG:32649", "EPSG:3857"]), st.data())
+@pytest.mark.parametrize("few", [0, 64])
+@example([(0, 0), (3, 3)], [(3, 2), (0, 0), (3, 4)], "EPSG:3857", [True] * 14)  # as far north as south, on the map
+@given(places, places, st.sampled_from(["EPSG:32649", "EPSG:3857"]), st.lists(st.booleans(), min_size=14, max_size=14))
 def test_the_nearest_open_site_and_of_equals_the_lowest_row(
-    people: list[tuple[int, int]], sites: list[tuple[int, int]], crs: str, data: st.DataObject
+    few: int, people: list[tuple[int, int]], sites: list[tuple[int, int]], crs: str, opened: list[bool]
 ) -> None:
     there = CRS.from_user_input(crs)
     origin = transform(np.array([(111.3, 30.5)]), WGS84, there)
     home, site = (np.array(xy) * 1_000.0 + origin for xy in (people, sites))
     home[0] = np.nan
-    is_open = np.array(data.draw(st.lists(st.booleans(), min_size=len(sites), max_size=len(sites))))
-    radius, owner = measure_radius(home, site, is_open, there)
+    is_open = np.array(opened[: len(sites)])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(projection, "_FEW", few)
+        radius, owner = measure_radius(home, site, is_open, there)
     a, b = transform(home, there, WGS84), transform(site, there, WGS84)
     for row in range(len(home)):
         metres = np.where(is_open, Geod(ellps="WGS84").inv(*np.tile(a[row], (len(b), 1)).T, *b.T)[2], np.inf)

@@ -122,14 +122,11 @@ def lines_across(square: Any, entrances: NDArray[np.float64]) -> NDArray[np.intp
 
 def _near(places: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return ``(p, 2)`` pairs of places, each with those nearest to it: all pairs in all but the largest squares."""
-    from scipy.spatial import cKDTree  # noqa: PLC0415 -- where there is a square
-
-    meet = np.zeros((len(places), len(places)), np.bool_)
-    if len(places) <= _NEAR:
-        meet[:] = True
-    else:
-        other = cKDTree(places).query(places, k=np.arange(1, _NEAR + 1))[1]
-        meet[np.arange(len(places))[:, None], other] = True
+    meet = np.ones((len(places), len(places)), np.bool_)
+    if len(places) > _NEAR:
+        (x, other_x), (y, other_y) = ((axis[:, None], axis) for axis in places.T)
+        away = np.hypot(x - other_x, y - other_y)
+        meet = away <= np.partition(away, _NEAR - 1, axis=1)[:, _NEAR - 1, None]
     return np.argwhere(np.triu(meet | meet.T, 1))
 
 

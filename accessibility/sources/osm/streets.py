@@ -122,7 +122,7 @@ class Streets:
     def _verdict(self, tags: Mapping[str, str], count: int = 1) -> tuple[Walk, int]:
         """Return what the table says of so many ways with these tags, and their kind."""
         asked = ("highway", *STREET_KEYS) if "highway" in tags else WAY_KEYS
-        told = tuple(tags.get(key) for key in asked)
+        told = tuple(map(tags.get, asked))
         known = self._verdicts.get(told)
         if known is None:
             named = {key: plain_value(key, value) for key, value in zip(asked, told, strict=True) if value}
@@ -191,14 +191,14 @@ class Streets:
             own = getattr(self, name)
             own.frombytes(values.astype(own.typecode).tobytes())
 
-    def _add(self, refs: Sequence[int], kind: int, walk: Walk, square: int = STREET) -> None:
-        """Keep one walkable way, or one ring of a square."""
-        if len(refs) < _ENDS:
-            self.bare += 1
-            return
-        told = (kind, *(getattr(walk, name) for name in _OF_WALK), square)
-        columns = {name: np.array([value]) for name, value in zip(_PER_WAY, told, strict=True)}
-        self._add_all(np.array(refs, np.int64), counts=np.array([len(refs)]), **columns)
+    def _add(self, found: Sequence[tuple[Sequence[int], int, Walk, int]]) -> None:
+        """Keep walkable ways, or rings of squares: their nodes, kind, what is said of them, and the square."""
+        long = [one for one in found if len(one[0]) >= _ENDS]
+        self.bare += len(found) - len(long)
+        told = [(kind, *(getattr(walk, name) for name in _OF_WALK), square) for _, kind, walk, square in long]
+        columns = dict(zip(_PER_WAY, np.array(told).reshape(-1, len(_PER_WAY)).T, strict=True))
+        refs = np.array([ref for one in long for ref in one[0]], np.int64)
+        self._add_all(refs, counts=np.array([len(one[0]) for one in long], np.int64), **columns)
 
     def _add_squares(self) -> None:
         """Keep the rings of the squares.
@@ -208,9 +208,10 @@ class Streets:
         around, known = {way for outline in self.outlines for way in outline.refs}, self._members
         squares = [(area, [area.refs]) for way, area in self.areas.items() if way not in around]
         squares += [(area, [known[way][1] for way in area.refs if way in known]) for area in self.outlines]
-        for number, (area, chains) in enumerate(squares):
-            for ring in _rings(chains):
-                self._add(ring, area.kind, area.walk, number)
+        numbered = enumerate(squares)
+        self._add(
+            [(ring, area.kind, area.walk, number) for number, (area, chains) in numbered for ring in _rings(chains)]
+        )
 
     def _add_routes(self) -> None:
         """Keep the ferries that are relations, by those of their ways that are nothing else."""
@@ -226,8 +227,7 @@ class Streets:
             if len(chains) > 1:  # the time is that of them all
                 walk = walk._replace(ride_s=np.nan)
             if walk.walkable:
-                for chain in chains:
-                    self._add(chain, kind, walk)
+                self._add([(chain, kind, walk, STREET) for chain in chains])
 
     def tally(self) -> Counter[str]:
         """Return the number of ways by the reason why nobody walks there, empty for the walkable."""
