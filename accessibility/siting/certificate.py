@@ -32,6 +32,7 @@ from accessibility.siting.limits import (
     district_people,
     district_units,
     improvable,
+    limits_of,
     money_left,
 )
 from accessibility.siting.numbers import CLOSE, SLACK, SUMS
@@ -205,11 +206,6 @@ def format_people(problem: Problem, people: float) -> str:
     """
     part = min(CLOSE * problem.population, _A_PART)
     return f"{people:.2g}" if part < people < 1.0 - part else f"{math.ceil(people - part):,}"
-
-
-def limits_of(plan: SitingPlan) -> Limits:
-    """Return the limits that a plan was asked to keep to."""
-    return Limits(sites=plan.sites_limit, budget=plan.budget, conditions=plan.conditions)
 
 
 def coverable(problem: Problem, conditions: Conditions) -> NDArray[np.bool_]:

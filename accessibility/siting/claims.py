@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from accessibility.siting.certificate import coverable, covered_twice, floor_people, limits_of, people_wanted
+from accessibility.siting.certificate import coverable, covered_twice, floor_people, people_wanted
 from accessibility.siting.counts import TWICE, Counts, read_counts, read_moves
-from accessibility.siting.limits import district_people, improvable, read_terms
+from accessibility.siting.limits import district_people, improvable, limits_of, read_terms
 from accessibility.siting.numbers import read_units
 from accessibility.siting.plan import SitingPlan
 from accessibility.siting.tree import Claim

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import SolverError, spell_number
-from accessibility.siting.certificate import coverable, floor_people, format_closest, limits_of, people_wanted
-from accessibility.siting.limits import TOTAL, TOUCHING_M, district_people, improvable
+from accessibility.siting.certificate import coverable, floor_people, format_closest, people_wanted
+from accessibility.siting.limits import TOTAL, TOUCHING_M, district_people, improvable, limits_of
 from accessibility.siting.numbers import alike
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import math
 import operator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accessibility.siting.plan import SitingPlan
     from accessibility.siting.problem import Problem
 
 TOTAL = "total"
@@ -48,6 +49,28 @@ class Limits:
     def of(cls, sites: int | None, budget: float | None, conditions: Conditions | None) -> Limits:
         """Return the limits that a solver was called with."""
         return cls(sites=sites, budget=budget, conditions=Conditions() if conditions is None else conditions)
+
+
+def limits_of(plan: SitingPlan) -> Limits:
+    """Return the limits that a plan was asked to keep to."""
+    return Limits(sites=plan.sites_limit, budget=plan.budget, conditions=plan.conditions)
+
+
+def opened_fields(
+    problem: Problem, limits: Limits, order: NDArray[np.intp], gain: NDArray[np.float64]
+) -> dict[str, Any]:
+    """Return the fields of a plan that opens these sites in this order: who they are, what was asked, who is there."""
+    return {
+        "selected": tuple(problem.ids[order].tolist()),
+        "gain": tuple(gain.tolist()),
+        "costs": tuple(problem.site_cost[order].tolist()),
+        "sites": problem.sites_at(order),
+        "sites_limit": limits.sites,
+        "budget": limits.budget,
+        "conditions": limits.conditions,
+        "population": problem.population,
+        "covered_before": problem.covered_people,
+    }
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

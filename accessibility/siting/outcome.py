@@ -18,7 +18,7 @@ from accessibility.siting.certificate import (
     proven_bound,
 )
 from accessibility.siting.growing import witnessed
-from accessibility.siting.limits import district_people, improvable, least_share
+from accessibility.siting.limits import district_people, improvable, least_share, opened_fields
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.plan import Prices, SitingPlan, Sizes, order_by_gain
 
@@ -175,18 +175,7 @@ def opened_parts(
     """Return the fields of a plan that opens these sites; who brings in nobody stays closed, unless required."""
     order, gain = order_by_gain(problem, rows)
     worth_it = (gain > 0) | np.isin(order, required)
-    order, gain = order[worth_it], gain[worth_it]
-    return {
-        "selected": tuple(problem.ids[order].tolist()),
-        "gain": tuple(gain.tolist()),
-        "costs": tuple(problem.site_cost[order].tolist()),
-        "sites": problem.sites_at(order),
-        "population": problem.population,
-        "covered_before": problem.covered_people,
-        "sites_limit": limits.sites,
-        "budget": limits.budget,
-        "conditions": limits.conditions,
-    }
+    return opened_fields(problem, limits, order[worth_it], gain[worth_it])
 
 
 def lifted(problem: Problem, reading: Reading, share: NDArray[np.float64] | None) -> NDArray[np.float64]:

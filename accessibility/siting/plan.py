@@ -14,7 +14,7 @@ from accessibility.errors import InputError, checked, spell_number
 from accessibility.geo.arrays import Frozen, Named, read_only
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     import folium
     import geopandas as gpd
@@ -580,20 +580,41 @@ def order_by_gain(
     for row in map(int, rows):
         pairs = slice(problem.start[row], problem.start[row + 1])
         reach[row] = problem.demand[pairs][problem.within[pairs]]
-    waiting = [place(row) for row in reach]
+
+    def take(row: int) -> float:
+        covered[reach[row]] = True
+        return float(problem.people[reach[row]].sum())
+
+    return order_by_turn(reach, place, take)
+
+
+def order_by_turn(
+    rows: Iterable[int], place: Callable[[int], Any], take: Callable[[int], float]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return site rows in opening order, and the people each brings in.
+
+    Parameters
+    ----------
+    rows
+        Sites that open.
+    place
+        Returns what decides the turn of a site now: numbers of which the least come first, at last its row. They only
+        grow while others open.
+    take
+        Opens a site, and returns the people it brings in.
+    """
+    waiting = [place(row) for row in rows]
     heapq.heapify(waiting)
     order: list[int] = []
     gains: list[float] = []
     while waiting:
-        # Gains only fall: who is still first when counted anew is first.
+        # Who is still first when counted anew is first, for nobody's turn comes nearer.
         now = place(waiting[0][-1])
         if now > waiting[0]:
             heapq.heapreplace(waiting, now)
             continue
-        heapq.heappop(waiting)
-        covered[reach[now[-1]]] = True
-        order.append(now[-1])
-        gains.append(float(problem.people[reach[now[-1]]].sum()))
+        order.append(heapq.heappop(waiting)[-1])
+        gains.append(take(order[-1]))
     return np.array(order, dtype=np.intp), np.array(gains)
 
 

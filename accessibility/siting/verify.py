@@ -18,14 +18,13 @@ from accessibility.siting.certificate import (
     format_people,
     gains_in_order,
     lacking_people,
-    limits_of,
     people_wanted,
     proven_bound,
 )
 from accessibility.siting.claims import claims_of
 from accessibility.siting.counts import read_moves
 from accessibility.siting.enumeration import MANY, Best, best_plan, is_best
-from accessibility.siting.limits import TOTAL, district_people, improvable, least_share, read_terms
+from accessibility.siting.limits import TOTAL, district_people, improvable, least_share, limits_of, read_terms
 from accessibility.siting.models.p_median import median_bound
 from accessibility.siting.numbers import CLOSE, alike
 from accessibility.siting.tree import least_loss

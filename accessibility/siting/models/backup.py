@@ -15,7 +15,7 @@ from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, Program, solve_within
 from accessibility.siting.growing import witnessed
 from accessibility.siting.infeasible import meet_floors, refuse_boundless, unmet_floors
-from accessibility.siting.limits import Limits, read_terms
+from accessibility.siting.limits import Limits, opened_fields, read_terms
 from accessibility.siting.numbers import HALF, SUMS, Units, read_units, solver_unit
 from accessibility.siting.outcome import ended, refused_plan
 from accessibility.siting.plan import SitingPlan
@@ -296,19 +296,11 @@ def _plan(problem: Problem, limits: Limits, rows: NDArray[np.intp], found: tuple
     closed = problem.people_units.alike(bound, objective)
     return SitingPlan(
         model="backup",
-        selected=tuple(problem.ids[order].tolist()),
-        gain=tuple(gains.tolist()),
-        costs=tuple(problem.site_cost[order].tolist()),
-        sites=problem.sites_at(order),
         objective=objective,
         bound=objective if closed else bound,
         status="optimal" if closed else "feasible",
         seconds=seconds,
-        sites_limit=limits.sites,
-        budget=limits.budget,
-        conditions=limits.conditions,
-        population=problem.population,
-        covered_before=problem.covered_people,
+        **opened_fields(problem, limits, order, gains),
         message=f"{once:,.0f} people covered, {twice:,.0f} of them twice or more",
     )
 

@@ -18,7 +18,7 @@ from accessibility.siting.infeasible import (
     refuse_unreached,
     short_of_people,
 )
-from accessibility.siting.limits import Limits, read_terms
+from accessibility.siting.limits import Limits, opened_fields, read_terms
 from accessibility.siting.medians import Room
 from accessibility.siting.outcome import ended
 from accessibility.siting.plan import SitingPlan, order_by_gain
@@ -232,18 +232,10 @@ def _plan(
     objective = float(problem.nearest_cost(counts).max(initial=0.0))
     return SitingPlan(
         model="p-center",
-        selected=tuple(problem.ids[order]),
-        gain=tuple(gains.tolist()),
-        costs=tuple(problem.site_cost[order].tolist()),
-        sites=problem.sites_at(order),
         objective=objective,
         bound=min(bound, objective),
         status="optimal" if bound >= objective else "feasible",
         seconds=seconds,
         bound_by="enumeration" if bound <= lowest else "solver",
-        sites_limit=limits.sites,
-        budget=limits.budget,
-        conditions=limits.conditions,
-        population=float(problem.people.sum()),
-        covered_before=problem.covered_people,
+        **opened_fields(problem, limits, order, gains),
     )

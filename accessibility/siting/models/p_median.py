@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,12 +19,12 @@ from accessibility.siting.infeasible import (
     refuse_unreached,
     short_of_people,
 )
-from accessibility.siting.limits import Limits, money_left, read_terms
+from accessibility.siting.limits import Limits, limits_of, money_left, opened_fields, read_terms
 from accessibility.siting.median_course import MedianCourse, begin_median, close_median_gap
 from accessibility.siting.medians import BUDGET, NUMBER, PACKS, next_whole, read_factors, read_median
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.outcome import ended
-from accessibility.siting.plan import Prices, SitingPlan
+from accessibility.siting.plan import Prices, SitingPlan, order_by_turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,7 +125,7 @@ def median_bound(problem: Problem, plan: SitingPlan) -> float:
     if offers is None or len(offers) != len(problem.people) or not (np.isfinite(offers) & (offers >= 0)).all():
         msg = f"the plan has no multiplier of 0 or more for each of the {len(problem.people)} demand points"
         raise UnprovenError(msg)
-    limits = Limits(sites=plan.sites_limit, budget=plan.budget, conditions=plan.conditions)
+    limits = limits_of(plan)
     terms = read_terms(problem, limits)
     kept = problem.open.copy()
     kept[terms.required] = True
@@ -160,24 +159,15 @@ def order_by_saving(problem: Problem, rows: NDArray[np.intp]) -> tuple[NDArray[n
         saved = people[at] * np.maximum(nearest[at] - cost[pairs], 0.0)
         return -float(np.sort(saved).sum()), float(problem.site_cost[row]), int(problem.rank[row]), row
 
-    waiting = [place(int(row)) for row in rows]
-    heapq.heapify(waiting)
-    order: list[int] = []
-    gains: list[float] = []
-    while waiting:
-        # Savings only fall: who is still first when counted anew is first.
-        now = place(waiting[0][-1])
-        if now > waiting[0]:
-            heapq.heapreplace(waiting, now)
-            continue
-        row = heapq.heappop(waiting)[-1]
+    def take(row: int) -> float:
         pairs = slice(problem.start[row], problem.start[row + 1])
         at, reached = problem.demand[pairs], problem.demand[pairs][problem.within[pairs]]
         nearest[at] = np.minimum(nearest[at], cost[pairs])
-        order.append(row)
-        gains.append(float(problem.people[reached[~covered[reached]]].sum()))
+        gain = float(problem.people[reached[~covered[reached]]].sum())
         covered[reached] = True
-    return np.array(order, dtype=np.intp), np.array(gains)
+        return gain
+
+    return order_by_turn(map(int, rows), place, take)
 
 
 def _plan(problem: Problem, limits: Limits, terms: Terms, course: MedianCourse, allowance: Allowance) -> SitingPlan:
@@ -193,10 +183,6 @@ def _plan(problem: Problem, limits: Limits, terms: Terms, course: MedianCourse, 
         prices = _prices(problem, terms, course.offers.charges(median.room) * unit)
     plan = SitingPlan(
         model="p-median",
-        selected=tuple(problem.ids[order]),
-        gain=tuple(gains.tolist()),
-        costs=tuple(problem.site_cost[order].tolist()),
-        sites=problem.sites_at(order),
         objective=objective,
         bound=min((median.fixed + course.bound) * unit, objective),
         status="feasible",
@@ -204,11 +190,7 @@ def _plan(problem: Problem, limits: Limits, terms: Terms, course: MedianCourse, 
         bound_by=course.by,
         multipliers=offers * unit,
         prices=prices,
-        sites_limit=limits.sites,
-        budget=limits.budget,
-        conditions=limits.conditions,
-        population=float(problem.people.sum()),
-        covered_before=problem.covered_people,
+        **opened_fields(problem, limits, order, gains),
     )
     if plan.bound_by == "certificate":
         plan = replace(plan, bound=min(median_bound(problem, plan), objective))

@@ -17,7 +17,7 @@ from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, Program, solve_program, solve_within
 from accessibility.siting.growing import witnessed
 from accessibility.siting.infeasible import refuse_boundless, unmet_floors
-from accessibility.siting.limits import Limits
+from accessibility.siting.limits import Limits, opened_fields
 from accessibility.siting.medians import BUDGET, NUMBER, PACKS
 from accessibility.siting.models.mclp import cover_within
 from accessibility.siting.numbers import HALF, SUMS, TELLS, solver_unit
@@ -285,18 +285,10 @@ def _plan(
     near = problem.people_units.alike(bound, objective)
     return SitingPlan(
         model="relocation",
-        selected=tuple(problem.ids[order].tolist()),
-        gain=tuple(gains.tolist()),
-        costs=tuple(problem.site_cost[order].tolist()),
-        sites=problem.sites_at(order),
         closed=tuple(problem.ids[closed].tolist()),
         objective=objective,
         bound=objective if near else max(bound, objective),
         status="optimal" if near else "feasible",
         seconds=seconds,
-        sites_limit=limits.sites,
-        budget=limits.budget,
-        conditions=limits.conditions,
-        population=problem.population,
-        covered_before=before,
+        **(opened_fields(problem, limits, order, gains) | {"covered_before": before}),
     )
