@@ -17,7 +17,6 @@ from accessibility.cli.options import READING_STEPS, Options, Progress, kept_dra
 from accessibility.errors import InputError
 from accessibility.measures.blackspots import find_blackspots
 from accessibility.measures.service_areas import trace_service_areas
-from accessibility.present.labels import label_sites
 from accessibility.present.language import Locale, MapWords
 from accessibility.present.layers.files import LayerSources, write_geopackage
 from accessibility.present.map.legends import caption_of, gain_lines, headlines
@@ -34,6 +33,7 @@ from accessibility.present.report.facts import find_served
 from accessibility.present.report.mapsketch import Paper
 from accessibility.present.report.sentences import format_service
 from accessibility.present.report.sureness import find_sureness, format_bars
+from accessibility.present.symbols import label_sites
 from accessibility.quality.suspicions import doubts_of_scenario
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.beside import format_trial

@@ -14,9 +14,9 @@ from rich.text import Text
 from accessibility.cli.factfinding import find_held
 from accessibility.errors import visible
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
-from accessibility.present.labels import SiteLabel, call_site
 from accessibility.present.language import Locale
 from accessibility.present.report.sureness import format_held, format_instead, format_must_have
+from accessibility.present.symbols import SiteLabel, call_site
 from accessibility.siting.plan import format_objective
 from accessibility.sources.checks import DOUBTS
 from accessibility.wording import Language, Wording, cost_text, message_text, percent_sign, percent_text

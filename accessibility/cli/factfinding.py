@@ -14,7 +14,6 @@ from accessibility.measures.blackspots import MIN_PEOPLE, Blackspots, find_black
 from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.measures.tables import group_table, setting_table
 from accessibility.measures.walkers import measure_groups, record_own_totals, with_own_walks
-from accessibility.present.labels import label_sites
 from accessibility.present.language import MapWords
 from accessibility.present.manifest import parameters_used, record_totals
 from accessibility.present.report.facts import (
@@ -32,6 +31,7 @@ from accessibility.present.report.facts import (
 from accessibility.present.report.illustrations import Pictures
 from accessibility.present.report.mapsketch import Paper
 from accessibility.present.report.sureness import HeldFacts, SureFacts, find_sureness, with_bars
+from accessibility.present.symbols import label_sites
 from accessibility.quality import Quality, measure_quality
 from accessibility.sites import Sites
 from accessibility.sources.cache import sha256_file
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from accessibility.measures.catchments import Ledger
     from accessibility.measures.walkers import GroupCoverage
-    from accessibility.present.labels import SiteLabel
+    from accessibility.present.symbols import SiteLabel
     from accessibility.siting.plan import SitingPlan
     from accessibility.study.holding import HeldPlans
     from accessibility.study.study import Study

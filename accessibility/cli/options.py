@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from accessibility.present.labels import SiteLabel
+    from accessibility.present.symbols import SiteLabel
     from accessibility.siting import SitingPlan
     from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase

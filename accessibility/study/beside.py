@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.present.labels import label_sites
 from accessibility.present.map.outlines import count
 from accessibility.present.map.overlays import classify_changes, edited_streets
 from accessibility.present.report.differences import (
@@ -19,6 +18,7 @@ from accessibility.present.report.differences import (
     steps_html,
 )
 from accessibility.present.report.mapsketch import draw_change
+from accessibility.present.symbols import label_sites
 from accessibility.whatif.comparison import ALL, NO_DISTRICT, TOTAL, compare_coverages, compare_scenarios
 from accessibility.wording import cost_text
 

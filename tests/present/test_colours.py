@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from accessibility.present.map.overlays import COLOURS, classify_changes, classify_people, shade_of
-from accessibility.present.map.symbols import INKS
 from accessibility.present.pages import template_text
+from accessibility.present.symbols import INKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,7 +24,6 @@ from accessibility import InputError, OutputError, Standard, Walker, measure_cov
 from accessibility.geo.projection import WGS84
 from accessibility.measures.blackspots import BLACKSPOT_COLUMNS
 from accessibility.measures.tables import district_columns, district_table
-from accessibility.present.labels import SiteLabel
 from accessibility.present.layers import files
 from accessibility.present.layers.files import (
     GEOMETRY,
@@ -36,6 +35,7 @@ from accessibility.present.layers.files import (
 )
 from accessibility.present.layers.styles import layer_styles
 from accessibility.present.map.overlays import classify_people
+from accessibility.present.symbols import SiteLabel
 from accessibility.sources.files import write_folder
 
 if TYPE_CHECKING:

@@ -20,14 +20,13 @@ import accessibility as acc
 from accessibility.cli.console import Silence, Speech
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover
-from accessibility.present import labels
-from accessibility.present.labels import SiteLabel, call_site, label_sites
+from accessibility.present import symbols
 from accessibility.present.language import Locale
 from accessibility.present.layers.files import PROPOSED_COLUMNS
 from accessibility.present.map.outlines import Backdrop, safe_html
 from accessibility.present.map.sheets import MapSheet
-from accessibility.present.map.symbols import site_layers
 from accessibility.present.report.sheets import tabulate_sheets
+from accessibility.present.symbols import SiteLabel, call_site, label_sites, site_layers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,12 +78,12 @@ def test_a_site_without_a_name_is_told_by_operator_kind_and_street(site: str, en
 
 def test_streets_are_projected_once_and_forgotten_with_their_table(monkeypatch: pytest.MonkeyPatch) -> None:
     sites, names = town()
-    first, kept = label_sites(sites, names), len(labels._KNOWN)
+    first, kept = label_sites(sites, names), len(symbols._KNOWN)
     with monkeypatch.context() as patched:
         patched.setattr(gpd.GeoDataFrame, "to_crs", None)
         assert label_sites(sites, names) == first
     del names
-    assert len(labels._KNOWN) == kept - 1
+    assert len(symbols._KNOWN) == kept - 1
 
 
 def test_without_streets_and_without_nameless_sites_there_is_less_to_tell() -> None:

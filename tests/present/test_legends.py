@@ -15,7 +15,7 @@ from accessibility.present.map.coverage_map import draw_coverage
 from accessibility.present.map.legends import MapCaption, compared_lines, headline_lines, headlines, rule_rows
 from accessibility.present.map.outlines import SITE_WORDS, count
 from accessibility.present.map.overlays import classify_people
-from accessibility.present.map.symbols import KINDS, site_key
+from accessibility.present.symbols import KINDS, site_key
 from accessibility.wording import percent_text
 
 

@@ -17,10 +17,10 @@ from accessibility.errors import visible
 from accessibility.geo.projection import WGS84
 from accessibility.measures.surface import shape_people
 from accessibility.measures.tables import as_text, demand_table, district_columns, district_table, values_by_id
-from accessibility.present.labels import format_site
 from accessibility.present.layers.sld import write_sld
 from accessibility.present.layers.styles import layer_styles, write_qml
 from accessibility.present.report.sureness import with_certainty
+from accessibility.present.symbols import format_site
 from accessibility.sources.files import spellable, write_aside, write_folder
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.present.labels import SiteLabel
     from accessibility.present.layers.styles import Style
+    from accessibility.present.symbols import SiteLabel
     from accessibility.uncertainty import Uncertainty
     from accessibility.wording import Language
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from accessibility.measures.surface import Places
 from accessibility.present.map.outlines import SITE_WORDS
 from accessibility.present.map.overlays import PeopleClasses, classify_people
-from accessibility.present.map.symbols import INKS
+from accessibility.present.symbols import INKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

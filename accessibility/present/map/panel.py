@@ -23,7 +23,7 @@ from accessibility.present.map.legends import (
 )
 from accessibility.present.map.living import MAX_BYTES
 from accessibility.present.map.outlines import count
-from accessibility.present.map.symbols import INKS, KINDS, SHAPES, site_key, site_svg
+from accessibility.present.symbols import INKS, KINDS, SHAPES, site_key, site_svg
 from accessibility.whatif.scenario import addition_values
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ import shapely
 from accessibility.geo.arrays import extent
 from accessibility.geo.projection import mercator
 from accessibility.measures.surface import Places
-from accessibility.present.labels import SiteLabel, format_site, label_sites
 from accessibility.present.map.legends import hidden_notes, open_after, rows_of
 from accessibility.present.map.living import embed_switches
 from accessibility.present.map.outlines import (
@@ -36,7 +35,7 @@ from accessibility.present.map.overlays import (
     shade_of,
 )
 from accessibility.present.map.packing import minute_bytes, packed, states, steps, tenth_km_bytes, varints
-from accessibility.present.map.symbols import proposed_layer, site_layers
+from accessibility.present.symbols import SiteLabel, format_site, label_sites, proposed_layer, site_layers
 from accessibility.streets.search.packing import hilbert_rank
 
 if TYPE_CHECKING:

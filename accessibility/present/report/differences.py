@@ -11,15 +11,14 @@ import pandas as pd
 from markupsafe import Markup
 
 from accessibility.errors import InputError
-from accessibility.present.labels import format_site
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import record_path, record_run
 from accessibility.present.map.legends import headline_lines, served_said
 from accessibility.present.map.outlines import count, safe_html
-from accessibility.present.map.symbols import INKS, site_svg
 from accessibility.present.pages import data_address, page_template, printable, template_text, write_html
 from accessibility.present.report.page import POLICY
 from accessibility.present.report.sureness import BAR_COLUMNS
+from accessibility.present.symbols import INKS, format_site, site_svg
 from accessibility.sources.cache import sha256_file
 from accessibility.streets.edits import edit_table, edit_text
 from accessibility.uncertainty.bars import GAIN_COLUMNS
@@ -48,10 +47,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Hashable, Sequence
 
-    from accessibility.present.labels import SiteLabel
     from accessibility.present.language import MapWords
     from accessibility.present.map.legends import MapCaption
     from accessibility.present.map.overlays import PeopleClasses
+    from accessibility.present.symbols import SiteLabel
     from accessibility.sites import Sites
     from accessibility.streets.edits import StreetEdit
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from accessibility.measures.snap_audit import FAR_M
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
-from accessibility.present.labels import SiteLabel, call_site
+from accessibility.present.symbols import SiteLabel, call_site
 from accessibility.siting.plan import format_objective
 from accessibility.wording import cost_text, message_text
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from accessibility.measures.tables import NO_DISTRICT, OWN_COLUMNS, SERVED_COLUMNS, TOTAL, district_columns
-from accessibility.present.labels import SiteLabel, call_site
 from accessibility.present.report.facts import NO_WAY
+from accessibility.present.symbols import SiteLabel, call_site
 from accessibility.wording import message_text
 
 if TYPE_CHECKING:

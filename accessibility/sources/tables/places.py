@@ -33,7 +33,7 @@ from accessibility.sources.tables.columns import (
 from accessibility.sources.tables.doubts import refuse_other_system, report_rounded
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
-from accessibility.sources.tables.standing import find_gone, is_machine
+from accessibility.sources.tables.rows import find_gone, is_machine
 from accessibility.streets.lifecycle import has_ended, is_gone
 
 if TYPE_CHECKING:
