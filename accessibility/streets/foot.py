@@ -35,7 +35,10 @@ _SPELT = re.compile(r"P(?:(\d{1,2})D)?T?(?:(\d{1,3})H)?(?:(\d{1,4})M)?(?:(\d{1,5
 _MINUTES = re.compile(r"(\d{1,4}(?:\.\d+)?)\s*(?:min|mins|minutes)?")
 ALLOWED = frozenset({"yes", "designated", "permissive", "official", "destination", "public"})
 # Open to those who live there or go there, to nobody passing through.
-RESIDENTS = frozenset({"private", "customers"})
+RESIDENTS = frozenset(
+    {"private", "customers", "residents", "resident", "tenants", "members", "students", "staff"}
+    | {"employees", "employee", "authorized", "authorised"}
+)
 BLOCKED = frozenset(
     {"no", "use_sidepath", "military", "restricted", "emergency", "agricultural", "forestry", "delivery"}
     | {"permit", "service"}
@@ -96,6 +99,8 @@ _TIMES = re.compile(r"(\d?\d:\d\d)\s*(?:-\s*(\d?\d:\d\d)|\+)")
 _SUNS = {"sunrise": "07:00", "dawn": "06:30", "sunset": "18:00", "dusk": "18:30"}  # about; only noon is asked for
 _SUN = re.compile("|".join(_SUNS))
 _ELSE = re.compile(r"[a-z]", re.IGNORECASE)
+_SHUT_WORD = re.compile(r"\b(off|closed)\b")
+_OFFICE_HOURS = ("10:00", "12:00", "15:00")  # a counter may close at noon, and so may a gate
 _HOURS = re.compile(r"\d:\d\d|sunrise|sunset|dawn|dusk|24/7|\b(?:mo|tu|we|th|fr|sa|su|ph)\b", re.IGNORECASE)
 
 
@@ -201,16 +206,17 @@ class FootAccess:
         foot, access, barrier = (_first(tags.get(key)) for key in ("foot", "access", "barrier"))
         if not (barrier or _is_door(tags)) or foot in ALLOWED:
             return False
-        if foot in BLOCKED or foot == "private" or barrier in _WALLS:
+        if foot in BLOCKED or foot in RESIDENTS or barrier in _WALLS:
             return True
-        locked = tags.get("locked") == "yes" and "opening_hours" not in tags
-        shut = access in BLOCKED and not any(map(_holds_at_noon, tags.get("opening_hours", "").split(";")))
-        return (barrier in _GATES or _is_door(tags)) and (locked or shut or access == "private")
+        hours = tags.get("opening_hours", "")
+        locked = tags.get("locked") == "yes" and not hours
+        shut = (access in BLOCKED and not any(map(_holds_at_noon, hours.split(";")))) or _is_shut_by_day(hours)
+        return (barrier in _GATES or _is_door(tags)) and (locked or shut or access in RESIDENTS)
 
     def has_keys(self, tags: Mapping[str, str]) -> bool:
         """Return whether residents pass a gate that stops others: a private one, not one that is shut for all."""
         gate = tags.get("barrier") in _GATES or _is_door(tags)
-        return gate and "private" in (tags.get("foot"), tags.get("access"))
+        return gate and not RESIDENTS.isdisjoint((tags.get("foot"), tags.get("access")))
 
     def _refusal(self, tags: Mapping[str, str]) -> str:
         highway, foot = street_of(tags), tags.get("foot")
@@ -319,14 +325,24 @@ def value_by_day(text: str) -> str:
     return found
 
 
-def _holds_at_noon(when: str) -> bool:
-    """Return whether a condition speaks of hours or days, and noon of a Wednesday is among them."""
+def _is_shut_by_day(hours: str) -> bool:
+    """Return whether a gate is shut through a Wednesday's office hours: open by night, on other days, or never."""
+    parts = [part.strip() for part in hours.lower().split(";")]
+    opened = [part for part in parts if not _SHUT_WORD.search(part)]
+    if not opened:
+        return bool(hours.strip())
+    said = all(_HOURS.search(part) and not _ELSE.search(_HOURS.sub("", part)) for part in opened)
+    return said and not any(_holds_at_noon(part, time) for part in opened for time in _OFFICE_HOURS)
+
+
+def _holds_at_noon(when: str, time: str = "12:00") -> bool:
+    """Return whether a condition speaks of hours or days, and noon of a Wednesday, or another time, is among them."""
     when = _SUN.sub(lambda named: _SUNS[named[0]], when.lower())
     days = [(_WEEK[first], _WEEK[last or first]) for first, last in _DAYS.findall(when)]
     hours = [(first.zfill(5), (last or "24:00").zfill(5)) for first, last in _TIMES.findall(when)]
     if not (days or hours or "24/7" in when):
         return False
-    return _among(_WEEK["we"], days) and _among("12:00", hours)
+    return _among(_WEEK["we"], days) and _among(time, hours)
 
 
 def _among(time: str, spans: list[tuple[str, str]]) -> bool:

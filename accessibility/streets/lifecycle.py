@@ -91,12 +91,13 @@ _AWAY = (
     *("是否拆除", "已拆除", "是否废弃", "已废弃", "是否停用"),
 )
 _LEFT = ("abandoned", "disused", "ruins", "ruined")  # as OpenStreetMap has it, they may still be walked
+_AT_TIMES = ("seasonal", "winter_road", "ice_road", "tidal", "intermittent")  # of the year, or of the day
 _FIRST_DAYS, _LAST_DAYS = ("start_date", "opening_date"), ("end_date",)
 _BUILT = (
     *("built", "is_built", "existing", "is_existing", "is_open", "open_to_traffic"),
     *("是否建成", "是否通车", "是否开通", "是否贯通", "是否开放", "已建成", "已通车", "已开通"),
 )
-STANDING_KEYS = (*_STATUS, *_AWAY, *_BUILT, *_LEFT, *_FIRST_DAYS, *_LAST_DAYS)
+STANDING_KEYS = (*_STATUS, *_AWAY, *_BUILT, *_LEFT, *_AT_TIMES, *_FIRST_DAYS, *_LAST_DAYS)
 """Tags or columns that say whether a street is there yet, or still: in words, by yes and no, or by a day."""
 WALKED_KEYS = ("walkable", "is_walkable", "ar_pedest", "AR_PEDEST", "可步行", "是否可步行", "是否允许步行", "行人通行")
 """Those that say by yes and no whether people walk there."""
@@ -224,19 +225,22 @@ def is_absent(tags: Mapping[str, str]) -> bool:
 
 
 def may_be_absent(tags: Mapping[str, str]) -> bool:
-    """Return whether a street that is walked may not be there, by its first or last day or a tag that it was left.
+    """Return whether a street that is walked may not be there, by its days or a tag that it was left, or by the season.
 
     Examples
     --------
     >>> [may_be_absent(tags) for tags in ({"end_date": "2015-06"}, {"start_date": "2099"}, {"disused": "yes"})]
     [True, True, True]
+    >>> [may_be_absent(tags) for tags in ({"seasonal": "winter"}, {"tidal": "yes"}, {"ice_road": "no"})]
+    [True, True, False]
     >>> [may_be_absent(tags) for tags in ({"end_date": "2099"}, {"start_date": "1998"}, {"start_date": "C19"}, {})]
     [False, False, False, False]
     """
     today = day_text()
     first, last = ([said_day(tags[key]) for key in keys if key in tags] for keys in (_FIRST_DAYS, _LAST_DAYS))
     dated = any(day > today[: len(day)] for day in first) or any("" < day < today[: len(day)] for day in last)
-    return dated or _says_one(tags, _LEFT, _YES)
+    at_times = any(plain_words(tags[key]) not in _NO for key in _AT_TIMES if key in tags)
+    return dated or at_times or _says_one(tags, _LEFT, _YES)
 
 
 def forbids_walking(tags: Mapping[str, str]) -> bool:

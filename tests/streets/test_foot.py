@@ -182,6 +182,9 @@ def test_allowed_values(value: str) -> None:
         ("highway=service access=private", True, True),
         ("highway=service foot=private", True, True),
         ("highway=service access=customers", True, True),
+        ("highway=service access=residents", True, True),
+        ("highway=footway foot=members", True, True),
+        ("highway=service access=employees foot=yes", True, False),
         ("highway=residential access=private sidewalk=both", True, True),
         ("highway=service access=yes foot=private", True, True),
         ("highway=service access=private foot=yes", True, False),
@@ -230,6 +233,7 @@ def test_ways_not_at_the_level_of_the_ground(text: str, off_ground: bool) -> Non
     [
         ("barrier=gate access=private", True),
         ("barrier=lift_gate foot=private", True),
+        ("barrier=lift_gate access=residents", True),
         ("barrier=gate access=no", False),
         ("barrier=gate locked=yes", False),
         ("barrier=wall access=private", False),

@@ -129,10 +129,19 @@ def test_two_lines_of_ferries_on_one_way_are_one(tmp_path: Path) -> None:
         ({"barrier": "turnstile"}, False),
         ({"barrier": "gate", "locked": "yes", "opening_hours": "08:00-18:00"}, False),
         ({"barrier": "gate", "access": "private", "access:conditional": "yes @ (06:00-22:00)"}, False),
+        ({"barrier": "gate", "access": "residents"}, True),
+        ({"barrier": "turnstile", "access": "customers"}, True),
+        ({"barrier": "gate", "opening_hours": "22:00-06:00"}, True),
+        ({"barrier": "gate", "opening_hours": "Sa,Su 09:00-18:00"}, True),
+        ({"barrier": "gate", "opening_hours": "off"}, True),
+        ({"barrier": "gate", "opening_hours": "Mo-Fr 08:00-11:30,13:30-17:00"}, False),
+        ({"barrier": "gate", "opening_hours": "Mo-Su 06:00-22:00; PH off"}, False),
+        ({"barrier": "gate", "opening_hours": "dawn-dusk"}, False),
+        ({"barrier": "gate", "opening_hours": "by arrangement"}, False),
     ],
     ids=str,
 )
-def test_doors_and_turnstiles_stop_people_where_they_are_locked_or_private(
+def test_doors_and_turnstiles_stop_people_where_they_are_locked_or_private_or_shut_by_day(
     tmp_path: Path,
     tags: dict[str, str],
     stops: bool,  # noqa: FBT001 -- a case
