@@ -71,6 +71,7 @@ DOUBTS = frozenset(
         "people-twice",
         "people-unit",
         "raster-classes",
+        "repeated-parts",
         "running-sum",
         "setting-unread",
         "steep-streets",

@@ -26,7 +26,7 @@ PER_AREA = re.compile(
 _THOUSAND = r"1[, ]?000s?\b(?!\s*m)"
 _ENDS = r"(?=\s*(?:人|名|口|$|[)\]】/]))"
 _HELD = {  # words as short as the ten letters of a Shapefile's name may leave them
-    "a density": "densit|dichte|密度",
+    "a density": r"densit|dichte|密度|\bpop ?den\b",
     "millions": rf"millio|百万|亿{_ENDS}|\b10\s*(?:\^|\*\*)\s*6\b|\b1e6\b",
     "ten thousands": rf"万{_ENDS}|\bwan\b|\b10\s?k\b|\b10[, ]?000s?\b(?!\s*m)|\b10\s*(?:\^|\*\*)\s*4\b|\b1e4\b",
     "thousands": "|".join(
@@ -56,6 +56,13 @@ _SHOWS = {
     "lights": r"\b(?:night ?(?:time ?)?lights?|viirs|dmsp|ntl)\b|夜光|夜间灯光|灯光",
     "vegetation": r"\b(?:ndvi|evi|ndbi|ndwi)\b|植被",
     "money": r"\bgdp\b|生产总值",
+}
+_PARTS = {
+    "one sex": r"(?<![a-z])(?:[fm] \d{1,2}(?: |$)|(?:fe)?male\b|women\b|men\b|girls\b|boys\b)|(?:女|男)(?:性|$|人口)",
+    "some ages": (
+        r"\b(?:under|over|above) ?\d{1,2}\b|(?<!\d)\d{1,2} ?(?:\+|plus\b)|\b(?:elderly|children)\b"
+        r"|\d{1,2}周?岁|老年人口?(?=$|\W|\d)|老龄人口|儿童人口"
+    ),
 }
 _UNIT = re.compile(
     r"单位\s*[:为是]?\s*([^)\]】]+)|\b(?:units?|unit of measure)\s*[:=]\s*([^)\]]+)|\b(in [\w', ]+)|^\(([^)]*)\)$",
@@ -106,6 +113,20 @@ def shown_instead(name: str) -> str:
     if re.search("pop|people|person|inhabit|人口", plain):
         return ""
     return next((what for what, pattern in _SHOWS.items() if re.search(pattern, plain)), "")
+
+
+def part_of_people(name: str) -> str:
+    """Return of which part of all people the name of a file or a sheet speaks; nothing where it may be of all.
+
+    Examples
+    --------
+    >>> [part_of_people(name) for name in ("chn_f_65_2020_1km", "CHN_under_18", "60岁以上人口", "pop_women")]
+    ['one sex', 'some ages', 'some ages', 'one sex']
+    >>> [part_of_people(name) for name in ("chn_ppp_2020", "age_sex_all", "老年友好社区人口", "f_2020")]
+    ['', '', '', '']
+    """
+    plain = plain_words(name)
+    return next((what for what, pattern in _PARTS.items() if re.search(pattern, plain)), "")
 
 
 def unit_of_title(title: str) -> str:
@@ -197,6 +218,10 @@ def report_no_persons(table: pd.DataFrame, column: str, source: str, *, given: b
         if unit:
             message = f"the name {name!r} speaks of {unit}; read as persons: is that right?"
             found.append(Finding(code="unit-by-name", source=source, message=message))
+        unit = part_of_people(name)
+        if unit:
+            message = f"the name {name!r} speaks of {unit}; read as all people: is that right?"
+            found.append(Finding(code="part-by-name", source=source, message=message))
     others = [] if given else [name for name in columns_meaning(table, "population") if name != column]
     if others:
         people = f"{numbers(table[column], source=source, column=column, of='people').sum():,.0f}"

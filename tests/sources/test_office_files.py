@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
+from openpyxl.comments import Comment
+from openpyxl.styles import Font
 from peopletables import read_people_table
 
 from accessibility.errors import InputError
@@ -78,6 +80,22 @@ def test_hidden_rows_are_read_and_told_and_a_hidden_sheet_is_not_the_first(tmp_p
     said = {finding.code: str(finding) for finding in findings}
     assert said["hidden-rows"] == "t.xlsx: 2 rows are hidden in sheet 'Sheet' and read like the others: rows 3, 5"
     assert "the first shown of 2 sheets is read, 'Sheet'; the others are not: draft (hidden)" in said["other-sheets"]
+
+
+def test_rows_that_are_struck_through_and_comments_are_told(tmp_path: Path) -> None:
+    def mark(workbook: Any) -> None:
+        sheet = workbook.active
+        for cell in sheet[3]:
+            cell.font = Font(strike=True)
+        sheet["B5"].font = Font(strike=True)  # a word of a row, not the row
+        sheet["B6"].comment = Comment("已撤销\n2023年", "planner")
+
+    table, findings = read_table(book(tmp_path / "t.xlsx", PEOPLE, mark))
+    assert len(table) == 5
+    assert {finding.code: str(finding) for finding in findings} == {
+        "struck-rows": "t.xlsx: 1 rows are struck through in sheet 'Sheet' and read like the others: rows 3",
+        "unread-comments": "t.xlsx: 1 cells of sheet 'Sheet' have comments that are not read: row 6 '已撤销 2023年'",
+    }
 
 
 def test_a_sheet_that_is_a_chart_is_none(tmp_path: Path) -> None:
@@ -147,9 +165,14 @@ def ods(path: Path, cells: str) -> Path:
     names = (
         'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
         'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
+        'xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0" '
         'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
     )
-    body = f'<office:body><office:spreadsheet><table:table table:name="表">{cells}</table:table></office:spreadsheet>'
+    body = (
+        '<office:automatic-styles><style:style style:name="gone" style:family="table-cell"><style:text-properties '
+        'style:text-line-through-style="solid"/></style:style></office:automatic-styles>'
+    )
+    body += f'<office:body><office:spreadsheet><table:table table:name="表">{cells}</table:table></office:spreadsheet>'
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         archive.writestr(
@@ -212,8 +235,9 @@ ROWS: list[list[Any]] = [["编号", "经度", "人口"], ["001", 104.25, 3301060
 def test_workbooks_of_1997_and_of_wps_are_read(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"t{suffix}"
     path.write_bytes(compound(biff(ROWS)))
-    table, _ = read_table(path)
+    table, findings = read_table(path)
     assert table.to_numpy().tolist() == [["001", "104.25", "330106000000"], ["002", "104.5", "7"]]
+    assert codes(findings) == {"unseen-marks": 1}  # what is hidden, struck through or commented on there
 
 
 def test_open_document_sheets_are_read(tmp_path: Path) -> None:
@@ -231,6 +255,32 @@ def test_percentages_and_hidden_rows_of_an_open_document_are_found(tmp_path: Pat
     assert (people["population"].tolist(), codes(findings)) == ([7], {"hidden-rows": 1})
     path = ods(tmp_path / "p.ods", f"{head}<table:table-row>{shown}{share}</table:table-row>")
     with pytest.raises(InputError, match=r"p.ods: column '人口' seems to hold a share; expected persons"):
+        read_people_table(path, PeopleSpec(coordinates="WGS84"))
+
+
+def test_struck_rows_and_comments_of_an_open_document_are_told(tmp_path: Path) -> None:
+    first, second = (
+        f'<table:table-row><table:table-cell table:style-name="{style}" office:value-type="string">{note}'
+        f"<text:p>{word}</text:p></table:table-cell></table:table-row>"
+        for style, note, word in (
+            ("gone", "", "二厅"),
+            ("ce1", "<office:annotation><text:p>已撤销</text:p></office:annotation>", "三厅"),
+        )
+    )
+    head = f"<table:table-row>{ods_cell('名称')}</table:table-row>"
+    table, findings = read_table(ods(tmp_path / "t.ods", head + first + second))
+    assert table["名称"].tolist() == ["二厅", "三厅"]
+    assert [finding.message for finding in findings] == [
+        "1 rows are struck through in sheet '表' and read like the others: rows 2",
+        "1 cells of sheet '表' have comments that are not read: row 3 '已撤销'",
+    ]
+
+
+@pytest.mark.parametrize("cell", ["10¹", "10①", "10₁", "⑩"])
+def test_a_number_with_a_note_is_no_other_number(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"lon,lat,人口\n104,30.5,20\n104,30.6,{cell}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=rf"column '人口': 1 cell is not a number: row 3 '{cell}'"):
         read_people_table(path, PeopleSpec(coordinates="WGS84"))
 
 

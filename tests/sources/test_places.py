@@ -157,6 +157,9 @@ def test_a_site_is_closed_by_other_words_unless_its_status_says_that_it_is_open(
         *(("备注", "2023年迁至城东新址"), ("notes", "relocated to Market Street")),
         *(("close_date", "44621"), ("关闭时间", "20220301"), ("合作到期日", "2024年12月31日"), ("valid to", "2021")),
         *(("valid_from", "2093-01-01"), ("开业日期", "2093年5月"), ("是否受理", "否"), ("exclude", "1")),
+        *(("协议到期", "2020-01-01"), ("营业时间", "休息"), ("开放时间", "不对外开放"), ("服务对象", "仅限本单位职工")),
+        *(("是否签约", "否"), ("有窗口", "无"), ("有人员", "否"), ("有系统", "×"), ("启用标志", "0"), ("开放", "✕")),
+        *(("人社业务", "不可办理"), ("能否办理人社业务", "不能"), ("是否开通社保业务", "否"), ("建设进度", "60%")),
     ],
 )
 def test_a_site_counts_and_is_told_where_another_column_may_say_that_it_is_closed(
@@ -193,6 +196,10 @@ def test_no_site_is_doubted_for_words_that_close_nothing(tmp_path: Path) -> None
         "关门时间": ["17:30", "17点", "5pm", "1200", ""],
         "参与": ["是", "yes", "1", "", "张三"],
         "construction": ["brick", "", "", "", ""],
+        "服务对象": ["城乡居民", "企业职工", "单位内外", "", "all"],
+        "建设进度": ["100%", "1", "已完工", "", "100"],
+        "有无障碍通道": ["无", "否", "0", "×", "有"],
+        "停车场": ["无", "", "", "", ""],
         "closed": ["否", "no", "0", "", ""],
     }
     rows = [f"{row},108.{row},30,{','.join(cells)}" for row, cells in enumerate(zip(*words.values(), strict=True))]

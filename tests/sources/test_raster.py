@@ -179,7 +179,12 @@ def test_a_band_that_says_it_holds_people_of_an_area_is_not_taken_for_people_of_
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("chn_pd_2020_1km.tif", "a density"), ("pop_thousands.tif", "thousands"), ("chn_ppp_2020_1km.tif", "")],
+    [
+        ("chn_pd_2020_1km.tif", "a density"),
+        ("popden.tif", "a density"),
+        ("pop_thousands.tif", "thousands"),
+        ("chn_ppp_2020_1km.tif", ""),
+    ],
 )
 def test_a_file_named_after_a_density_is_told(tmp_path: Path, name: str, said: str) -> None:
     path = tif(tmp_path, np.array([[1.0, 2.0]])).rename(tmp_path / name)
@@ -219,6 +224,25 @@ def test_classes_are_not_taken_for_people_in_silence(tmp_path: Path) -> None:
     with rasterio.open(coloured, "r+") as raster:
         raster.write_colormap(1, {value: (value, 0, 0, 255) for value in range(256)})
     assert [f.code for f in read_population_raster(coloured)[1]] == ["raster-classes"]
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("chn_f_65_2020.tif", "one sex"), ("age60plus.tif", "some ages"), ("chn_ppp_2020.tif", ""), ("f_2020.tif", "")],
+)
+def test_a_file_named_after_a_part_of_all_people_is_told(tmp_path: Path, name: str, part: str) -> None:
+    path = tif(tmp_path, np.array([[1.0, 2.0]])).rename(tmp_path / name)
+    told = [f.message for f in read_population_raster(path)[1] if f.code == "part-by-name"]
+    assert told == [f"the name {path.stem!r} speaks of {part}; read as all people: is that right?"] * bool(part)
+
+
+def test_a_greatest_number_that_often_says_nothing_is_told_where_it_comes_again(tmp_path: Path) -> None:
+    def told(top: list[float]) -> list[str]:
+        found = read_population_raster(tif(tmp_path, np.array([[7.0, 12.0, 3.0, *top]])))[1]
+        return [f.message for f in found if f.code == "void-people"]
+
+    assert told([255.0] * 3) == ["3 cells hold 255, and none more: does it say that nothing is known?"]
+    assert told([255.0, 255.0]) == told([250.0] * 3) == told([255.0] * 3 + [256.0]) == []
 
 
 def unlike_people(folder: Path, values: NDArray[Any]) -> list[str]:

@@ -295,3 +295,22 @@ def test_overlapping_polygons_keep_their_own_people() -> None:
     assert parts.row.tolist() == [0, 0, 1, 1]
     assert parts.share.tolist() == [0.25, 0.75, 0.25, 0.75]
     assert parts.name.tolist() == ["bw1", "bw2", "bw1", "bw2"]
+
+
+def test_parts_of_an_exploded_area_that_repeat_its_people_are_told(tmp_path: Path) -> None:
+    def told(people: list[int], names: list[str]) -> list[str]:
+        squares = [box(104 + east, 30, 104.001 + east, 30.001) for east in np.arange(len(people)) / 100]
+        parts = gpd.GeoDataFrame({"name": names, "population": people}, geometry=squares, crs=4326)
+        parts["Shape_Area"] = np.arange(len(parts)) + 1.5
+        parts.to_file(tmp_path / "people.gpkg")
+        findings = read_people_table(tmp_path / "people.gpkg", PeopleSpec())[1]
+        return [finding.message for finding in findings if finding.code == "repeated-parts"]
+
+    names = ["甲村", "乙村", "丙村", "丁村", "丁村"]
+    (said,) = told([10, 20, 40, 80, 80], names)
+    assert said.startswith(
+        "1 features have name, people and all else of another one (丁村): are they parts of one area"
+    )
+    assert said.endswith("Without them 150 people")
+    assert told([10, 20, 40, 80, 81], names) == told([10, 20, 40, 80, 80], [*names[:4], "戊村"]) == []
+    assert told([10, 10, 10, 10, 10], [""] * 5) == told([10, 10, 10, 10, 10], ["甲镇"] * 5) == []

@@ -190,7 +190,7 @@ def read_groups(
     read, findings = {}, []
     for group, path in files.items():
         read[group], found = read_population_raster(path, bounds_lonlat=bounds_lonlat, unit=unit)
-        findings += [finding for finding in found if finding.code != "coarse-cells"]
+        findings += [finding for finding in found if finding.code not in ("coarse-cells", "part-by-name")]
         refuse_other_grid(cells, read[group], path.name, source)
     whole, groups, more = join_groups(cells, read)
     return whole, groups, findings + told_above({group: files[group].name for group in files}, more)

@@ -14,7 +14,7 @@ from pyproj import CRS, Geod
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.checks import Finding
-from accessibility.sources.quantities import PER_AREA, held_instead, shown_instead
+from accessibility.sources.quantities import PER_AREA, held_instead, part_of_people, shown_instead
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,14 +39,16 @@ def refuse_other_units(raster: Any, band: int, name: str) -> None:
 
 
 def report_unit_by_name(name: str) -> list[Finding]:
-    """Return a finding where a file's name speaks of another thing than people; pd stands for density at WorldPop."""
+    """Return a finding where a file speaks of other things than people, or of some, by its name; pd is a density."""
     stem = name.rsplit(".", 1)[0]
     held = held_instead(re.sub(r"(?<![^_])pd(?![^_])", "density", stem.casefold()))
     unit = next(filter(None, (held, shown_instead(stem))), "")
-    if not unit:
-        return []
-    message = f"the name of the file speaks of {unit}; read as people of each cell: is unit right?"
-    return [Finding(code="unit-by-name", source=name, message=message)]
+    if unit:
+        message = f"the name of the file speaks of {unit}; read as people of each cell: is unit right?"
+        return [Finding(code="unit-by-name", source=name, message=message)]
+    unit = part_of_people(stem)
+    message = f"the name {stem!r} speaks of {unit}; read as all people: is that right?"
+    return [Finding(code="part-by-name", source=name, message=message)] if unit else []
 
 
 def report_scale(raster: Any, band: int, name: str) -> list[Finding]:
@@ -135,6 +137,8 @@ def _has_gaps(numbers: NDArray[np.float64]) -> bool:
     return len(steps) > 1 and steps.sum() / np.gcd.reduce(steps) + 1 > _GAPS * len(numbers)
 
 
+_VOIDS = frozenset({254.0, 255.0, 999.0, 9_999.0, 32_766.0, 32_767.0, 65_534.0, 65_535.0, 99_999.0, 999_999.0})
+_REPEATED = 3  # cells
 _WHOLE, _NEARLY = 100.0, 95.0  # percentages end there; people of a cell hardly ever do
 _HALF, _SATURATED = 0.2, 0.002  # of the cells hold more than half of it, or all of it
 _EVEN = 0.45  # of the mean, by which people differ at least from cell to cell: most live in few cells
@@ -163,6 +167,14 @@ class Evenness:
         self.cells += len(value)
         self.over += int((value >= _WHOLE / 2).sum())
         self.sums = self.sums[0] + float(value.sum()), self.sums[1] + float(value @ value)
+
+    def void_told(self, source: str) -> list[Finding]:
+        """Return a finding where the greatest number comes again, and is one that often says that nothing is known."""
+        if self.most not in _VOIDS or self.top < _REPEATED:
+            return []
+        message = f"{self.top:,} cells hold {self.most:,.0f}, and none more: does it say that nothing is known?"
+        people = self.top * self.most
+        return [Finding(code="void-people", source=source, message=message, count=self.top, people=people)]
 
     def told(self, source: str) -> list[Finding]:
         """Return a finding where the numbers seem to be shares or percentages, or another thing that varies little."""

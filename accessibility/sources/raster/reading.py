@@ -268,6 +268,7 @@ class CellSurvey:
             count, people = crowd.cells, crowd.people
             found.append(Finding(code="crowded-cell", source=self.name, message=message, count=count, people=people))
         found += self._variety.told(self.name, zero_cells=self.zero_cells) or self._evenness.told(self.name)
+        found += self._evenness.void_told(self.name)
         if cell_m > _COARSE_M:
             message = (
                 f"cells of {cell_m:,.0f} m: too coarse to judge a walk of 15 minutes; expected 100 m, at most 250 m"

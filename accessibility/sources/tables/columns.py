@@ -340,6 +340,7 @@ def _plain(name: str) -> str:
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+|[1-9]\d{0,2}(,\d{3})+(\.\d*)?)([eE][+-]?\d+)?")
 _COMMA_NUMBER = re.compile(r"[+-]?(\d+,?\d*|,\d+|[1-9]\d{0,2}(\.\d{3})+(,\d*)?)([eE][+-]?\d+)?")
 _THREE_AFTER = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}")  # thousands, or decimals
+_NOTED = re.compile(r"(?!\d)[\xb2\xb3\xb9\u2070-\u209f\u2460-\u24ff\u2776-\u2793\u3248-\u324f\u3251-\u32bf]")
 _SPACED = re.compile(r"(?<=\d)[ '’](?=\d{3}(?!\d))")  # noqa: RUF001 -- as spreadsheets of some countries write it
 _GROUP = 3
 SHOWN = 10
@@ -421,6 +422,8 @@ def _alike(texts: pd.Series[Any]) -> tuple[NDArray[np.intp], list[str]]:
 
 
 def _unspaced(text: object) -> str:
+    if _NOTED.search(str(text)):
+        return str(text).strip()  # 10¹ has a note, and is not a hundred and one
     return _SPACED.sub("", unicodedata.normalize("NFKC", str(text)).strip())
 
 

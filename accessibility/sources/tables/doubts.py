@@ -150,6 +150,45 @@ def report_voids(people: NDArray[np.float64], texts: pd.Series[Any], column: str
     return [Finding(code="void-people", source=source, message=message, count=int(odd.sum()), people=lost)]
 
 
+_SIZES = re.compile(r"\b(shape|area|perimeter|length|leng|fid|objectid|oid|gid)\b|面积|周长|序号")
+_NAMED = 0.8  # of the other rows have a name of their own
+
+
+def report_parts(
+    table: pd.DataFrame, people: NDArray[np.float64], labels: NDArray[Any], read: Collection[str | None], source: str
+) -> list[Finding]:
+    """Return a finding where features repeat name, people and all else of another one: parts of one that was exploded.
+
+    Parameters
+    ----------
+    table
+        Any table; one without shapes has no parts.
+    people, labels
+        ``(n,)`` of each row, and its name; empty where it has none.
+    read
+        Columns that may differ from part to part: ids and coordinates.
+    source
+        The file, for messages.
+    """
+    named = pd.DataFrame({"label": labels, "people": people})
+    if not isinstance(table, gpd.GeoDataFrame) or not named.duplicated().any():
+        return []
+    alike = [name for name in attributes(table) if name not in read and not _SIZES.search(plain_words(name))]
+    again = table[alike].astype(str).reset_index(drop=True).assign(people=people).duplicated().to_numpy()
+    again = again & (people > 0) & np.array([bool(label) for label in labels], dtype=np.bool_)
+    others = named["label"][~again]
+    if not 0 < again.sum() <= len(others) or others.nunique() < _NAMED * len(others):
+        return []
+    shown = ", ".join(dict.fromkeys(map(str, labels[again])))
+    left = people[~again].sum()
+    message = (
+        f"{int(again.sum())} features have name, people and all else of another one ({shown}): are they parts of one "
+        f"area that repeat its people? Without them {left:,.0f} people"
+    )
+    lost = float(people[again].sum())
+    return [Finding(code="repeated-parts", source=source, message=message, count=int(again.sum()), people=lost)]
+
+
 _COLUMN = re.compile(r"坐标(系|系统|系类型|类型|基准)?|datum|crs|srs|coord(inate)?s? ?(type|system|sys|ref|datum)")
 _HEADINGS = {
     "GCJ-02": r"gcj|火星|高德|腾讯|国测局|amap|gaode|tencent",

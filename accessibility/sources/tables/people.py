@@ -29,6 +29,7 @@ from accessibility.sources.tables.doubts import (
     are_voids,
     refuse_other_system,
     refuse_voids,
+    report_parts,
     report_repeated,
     report_rounded,
     report_voids,
@@ -140,6 +141,7 @@ def read_people_rows(
     findings += _piles(places, values["population"], ids, source)
     read = {column, own, spec.setting, spec.district, spec.limit, *spec.groups.values(), *_axes(table, spec, source)}
     findings += report_repeated(table, places, values["population"], read, source)
+    findings += report_parts(table, values["population"], values["label"], read - {column, spec.setting}, source)
     shapes = outlines(table, spec, source=source)
     if shapes is not None:
         values["shape"] = shapes

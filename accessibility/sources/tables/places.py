@@ -251,7 +251,8 @@ class _Cells:
         """Return which sites are closed by names, hours and remarks; tell those of which anything else says it."""
         if self.spec.role == "candidates":
             return np.zeros_like(closed)
-        unread = {"kind", "windows"} if read_status else {"kind", "windows", "status"}
+        unread = {"kind", "windows"} | (set() if read_status else {"status"})
+        unread |= set() if self.spec.role == "banks" else {"partner"}
         read = {"open", "id"}
         for meaning in ALIASES.keys() - unread:
             with contextlib.suppress(InputError):  # formulas of a column that nobody asks for

@@ -215,7 +215,10 @@ def _names_total(word: str) -> bool:
     return word in _TOTALS or word.endswith(_TOTAL_ENDINGS) or _WHOLE_DIVISION.fullmatch(word) is not None
 
 
-_NO = frozenset({"no", "n", "false", "0", "0.0", "否", "f", "无效"})
+_NO = frozenset(
+    {"no", "n", "false", "0", "0.0", "否", "f", "无效", "无", "没有", "未", "不", "不是", "不可", "不能", *"\xd7✗✕✘"}
+)
+_NO |= {f"{no}{done}" for no in ("不", "未", "不可", "不能") for done in ("办理", "受理", "开展", "经办", "提供")}
 _YES = frozenset({"yes", "y", "true", "1", "1.0", "是", "t", "√"})
 _ZERO = re.compile(r"0+([.,]0+)?\s*[个人名天]?")
 _LIFE = "disused|abandoned|demolished|razed|removed|ruins|proposed|planned|construction"
@@ -228,7 +231,13 @@ _STARTED = (
 )
 _ON = "( (date|on|at|time|day))?"
 _SPAN = "(valid|open|operating|operational|active)"
+_DOES = "((是否|能否|可否)(可|已)?|可|已)?(办理|受理|开展|开通|经办|提供|承接)(人社|社保|就业|医保)?(业务|服务|事项)?"
+_DOES += "|(人社|社保)(业务|服务|事项)(办理|受理|开通|开展)?(情况)?"
+_HAS = "(是否)?(有|设|设有|设置|配备|具备)(专|专门|服务|人社|社保|对外)?(标识|标牌|窗口|设备|人员|系统|柜台|专窗|场地)"
 _SHARES = "参与|参加|纳入|计入|受理|对外|对外开放|对外服务|对外办理|接待群众|提供服务|办理社保|可办社保|可办理社保"
+_INCLUDED = "(is )?(included?|participat(es|ing)|serves (the )?public|in scope)"
+_PARTNER = "(是否|已)?(合作|签约)(网点|银行)?|(is )?partner"
+_IN_USE = "(是否)?(营业|在用|开放|启用|运营|开业|有效)(标志|标识|标记)?|(is )?(valid|active|enabled|operational|open)"
 _COUNTED = "(.*)窗口(数|数量|个数)?|(number of |open )?(windows|counters|tellers)|(每周)?(开放|营业|服务)天数"
 _COUNTED += "|(open )?days (a|per) week|工作?人员(数|数量)?|(number of )?staff( count| number)?"
 
@@ -255,28 +264,56 @@ def _is_none(text: str) -> bool:
     return _ZERO.fullmatch(text) is not None
 
 
+def _is_shut(hours: str) -> bool:
+    return _SHUT_HOURS.fullmatch(hours.casefold()) is not None
+
+
+def _is_no(text: str) -> bool:
+    return text.casefold() in _NO
+
+
+_SHUT_HOURS = re.compile(r"(长期|全年|每[天日]|周一至周日|暂)?(休息|不(对外)?(营业|开放|办公|服务))|(no|none|never)")
+_FOR_FEW = re.compile(
+    r"内部|(仅|只)限?(供|为|对|面向)?(本|内)|不对外|专用|\b(private|no)\b|\binternal\b|\b(staff|employees|members) only"
+)
+_PART = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*(%?)")
+
+
+def _is_unfinished(text: str) -> bool:
+    """Return whether a cell says that less than all is done."""
+    found = _PART.fullmatch(text)
+    if found is None:
+        return is_gone(text)
+    done = float(found[1])
+    return done < (_ALL if found[2] or done > 1 else 1)
+
+
+_ALL = 100.0  # per cent
+
+
 _READINGS: tuple[tuple[str, Callable[[str], bool], Callable[[str], bool]], ...] = (
     (rf"({_LIFE}):.*", lambda text: text.casefold() not in _NO, _never),  # as OpenStreetMap tags what was there
     (_LIFE, lambda text: text.casefold() in _YES, _never),
     ("备注|说明|描述|remarks?|notes?|comments?|description", is_gone, speaks_of_end),
     (
-        rf"(.*)({_ENDS})({_DATED})|(.*)有效期(至|止|限)?|(.* )?(date )?({_ENDED}){_ON}|{_SPAN} (to|until|till)",
+        rf"(.*)({_ENDS})({_DATED})?|(.*)有效期(至|止|限)?|(.* )?(date )?({_ENDED}){_ON}|{_SPAN} (to|until|till)",
         _never,
         _is_past,
     ),
     (rf".*({_STARTS})({_DATED})|(.* )?(date )?({_STARTED}){_ON}|{_SPAN} (from|since)", _never, _is_to_come),
     (
-        rf"(是否)?({_SHARES})(统计|计算|业务)?|(is )?(included?|participat(es|ing)|serves (the )?public|in scope)",
+        f"(是否)?({_SHARES})(统计|计算|业务)?|{_INCLUDED}|{_DOES}|{_HAS}|{_PARTNER}",
         _never,
-        lambda text: text.casefold() in _NO,
+        lambda text: _is_no(text) or is_gone(text),
     ),
     ("(是否)?(排除|剔除|不计入)|(is )?(excluded?|out of scope)", _never, lambda text: text.casefold() in _YES),
-    ("access", _never, lambda text: text.casefold() in ("private", "no")),
+    ("access|(服务|开放|面向)(对象|范围|人群)", _never, lambda text: _FOR_FEW.search(text.casefold()) is not None),
+    ("(建设|工程|施工|装修|筹建)?(进度|进展|完成率)(情况)?|progress|completion", _never, _is_unfinished),
     (_COUNTED, _never, _is_none),
     (
-        "(是否)?有效|(is )?valid|是否(营业|在用|开放|启用|运营|开业)|(is )?(active|enabled|operational|open)",
+        _IN_USE,
         _never,
-        lambda text: text.casefold() in _NO or is_gone(text),
+        lambda text: _is_no(text) or is_gone(text),
     ),
     (
         "(是否|已)(关闭|停用|停业|撤销|注销|删除)|(is )?(closed|deleted|disused|inactive|disabled)",
@@ -363,6 +400,6 @@ def _readings(column: str, name: str | None, hours: str | None) -> tuple[Callabl
     if column == name:
         return is_named_gone, _never
     if column == hours:
-        return (lambda text: is_gone(text) or not is_ever_open({"opening_hours": text})), _never
+        return (lambda text: is_gone(text) or not is_ever_open({"opening_hours": text})), _is_shut
     words = plain_words(column)
     return next((surely, maybe) for pattern, surely, maybe in _READINGS if re.fullmatch(pattern, words))

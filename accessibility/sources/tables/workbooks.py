@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 from accessibility.errors import InputError
@@ -18,13 +19,14 @@ from accessibility.sources.tables import sheetcells
 from accessibility.sources.tables.columns import SHOWN, cell_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
 Cell = tuple[int, int]
 
 _ZEROS = re.compile(r"0{2,}")  # a spreadsheet's format of codes that keep their leading zeros
 _MOST_COLUMNS = 16_384
+_THREADED, _LONGEST = "Comment:\n", 40  # what Excel writes before a comment that is answered; letters that are told
 _PERCENTAGES = {"9": "0%", "10": "0.00%"}  # formats that every workbook has
 _CURRENCY = re.compile(r"\[\$([^\]-]*)[^\]]*\]")  # whatever stands there is shown
 _CONDITION = re.compile(r"\[[^\]]*\]")
@@ -66,7 +68,8 @@ def refuse_unfolding(path: Path) -> None:
 def read_workbook(path: Path, sheet: str | None, findings: list[Finding]) -> WorkbookSheet:
     """Return the cells of a sheet, the first that is shown where none is named; add what was found.
 
-    A cell that is merged with cells below it stands in each of its rows. Rows that are hidden are read, and told.
+    A cell that is merged with cells below it stands in each of its rows. Rows that are hidden or struck through are
+    read, and told, as are comments; a workbook that is no XML is told to be one of which none of these is seen.
 
     Raises
     ------
@@ -83,16 +86,14 @@ def read_workbook(path: Path, sheet: str | None, findings: list[Finding]) -> Wor
         raise InputError(msg)
     if sheet is None and len(names) > 1:
         findings.append(_other_sheets(path, told))
-    facts = _facts(path, chosen) if is_zip else _Facts()
+    facts = _facts(path, chosen) if is_zip else _Facts(seen=False)
     rows = [
         [_shown(cell, facts.zeros.get((at, column), 0)) for column, cell in enumerate(row)]
         for at, row in enumerate(told["rows"])
     ]
     spanned = _fill_down(rows, told["merged"])
-    if facts.hidden:
-        shown = ", ".join(map(str, facts.hidden[:SHOWN]))
-        message = f"{len(facts.hidden)} rows are hidden in sheet {chosen!r} and read like the others: rows {shown}"
-        findings.append(Finding(code="hidden-rows", source=path.name, message=message, count=len(facts.hidden)))
+    for code, (message, count) in facts.told(chosen).items():
+        findings.extend([Finding(code=code, source=path.name, message=message, count=count)] if count else [])
     return WorkbookSheet(
         name=chosen,
         rows=rows,
@@ -148,28 +149,73 @@ def _fill_down(rows: list[list[str]], merged: list[tuple[Cell, Cell]]) -> set[Ce
     return filled
 
 
+class _Format(NamedTuple):
+    """How a cell is shown."""
+
+    zeros: int = 0  # digits that it has at least
+    unit: str = ""  # what it says that numbers are, where it says so
+    struck: bool = False
+
+
+_PLAIN = _Format()
+
+
 @dataclass(kw_only=True)
 class _Facts:
     """What a sheet of a workbook in XML holds beside values: what is hidden (rows from 1), formulas, and formats."""
 
+    seen: bool = True  # whether the workbook is in XML, so that any of it is known
     hidden: list[int] = field(default_factory=list)
+    struck: list[int] = field(default_factory=list)
+    comments: list[tuple[int, str]] = field(default_factory=list)
     hidden_columns: set[int] = field(default_factory=set)
     uncomputed: set[Cell] = field(default_factory=set)
     zeros: dict[Cell, int] = field(default_factory=dict)
     units: dict[Cell, str] = field(default_factory=dict)
 
-    def add(self, at: int, row: ET.Element, formats: Mapping[str, tuple[int, str]]) -> None:
-        """Add what a row holds; a format has a number of zeros and a unit."""
+    def told(self, sheet: str) -> dict[str, tuple[str, int]]:
+        """Return, by code, the sentence and the count of what a planner sees beside the cells of the sheet."""
+        hidden, struck = (", ".join(map(str, rows[:SHOWN])) for rows in (self.hidden, self.struck))
+        message = f"{len(self.hidden)} rows are hidden in sheet {sheet!r} and read like the others: rows {hidden}"
+        told = {"hidden-rows": (message, len(self.hidden))}
+        message = (
+            f"{len(self.struck)} rows are struck through in sheet {sheet!r} and read like the others: rows {struck}"
+        )
+        told["struck-rows"] = message, len(self.struck)
+        shown = ", ".join(f"row {row} {text!r}" for row, text in self.comments[:SHOWN])
+        more = ", ..." if len(self.comments) > SHOWN else ""
+        message = f"{len(self.comments)} cells of sheet {sheet!r} have comments that are not read: {shown}{more}"
+        told["unread-comments"] = message, len(self.comments)
+        message = (
+            "whether rows are hidden or struck through, comments and number formats are not seen in a workbook of this "
+            "kind: save it as .xlsx"
+        )
+        return told | {"unseen-marks": (message, int(not self.seen))}
+
+    def add(self, at: int, row: ET.Element, formats: Mapping[str, _Format]) -> None:
+        """Add what a row holds."""
         cells = list(_cells_of(at, row))
-        if row.get("hidden") in ("1", "true") and any(_has_value(cell) for _, cell in cells):
+        filled = [formats.get(cell.get("s", "0"), _PLAIN) for _, cell in cells if _has_value(cell)]
+        if filled and row.get("hidden") in ("1", "true"):
             self.hidden.append(at + 1)
+        if filled and all(form.struck for form in filled):
+            self.struck.append(at + 1)
         self.uncomputed |= {place for place, cell in cells if _is_uncomputed(cell)}
         for place, cell in cells if formats else ():
-            zeros, unit = formats.get(cell.get("s", "0"), (0, ""))
-            if zeros:
-                self.zeros[place] = zeros
-            if unit and cell.get("t", "n") == "n" and _has_value(cell):
-                self.units[place] = unit
+            form = formats.get(cell.get("s", "0"), _PLAIN)
+            if form.zeros:
+                self.zeros[place] = form.zeros
+            if form.unit and cell.get("t", "n") == "n" and _has_value(cell):
+                self.units[place] = form.unit
+
+    def add_open(self, at: int, row: ET.Element, struck: Collection[str], *, hidden: bool) -> None:
+        """Add what a row of an open document holds, by the names of the styles that strike through."""
+        self.units |= {(at, place): "a share" for place in _percentages(row)}
+        filled = [cell for cell in row if any(_local(part) == "p" for part in cell)]
+        self.hidden.extend([at + 1] if filled and hidden else [])
+        if filled and all(_attributes(cell).get("style-name") in struck for cell in filled):
+            self.struck.append(at + 1)
+        self.comments.extend((at + 1, text) for text in _annotations(row))
 
 
 def _facts(path: Path, sheet: str) -> _Facts:
@@ -180,7 +226,7 @@ def _facts(path: Path, sheet: str) -> _Facts:
             with archive.open("content.xml") as stream:
                 return _open_facts(stream, sheet)
         if "xl/workbook.xml" not in parts:
-            return facts
+            return _Facts(seen=False)
         part = _part_of(archive, sheet)
         if part not in parts:
             return facts
@@ -188,15 +234,19 @@ def _facts(path: Path, sheet: str) -> _Facts:
         with archive.open(part) as stream:
             for at, row in _rows_of(stream, facts.hidden_columns):
                 facts.add(at, row, formats)
+        facts.comments.extend(_comments(archive, part))
     return facts
 
 
 def _open_facts(stream: IO[bytes], sheet: str) -> _Facts:
-    """Return what a sheet of an open document holds beside values: hidden rows and columns, and percentages."""
+    """Return what a sheet of an open document holds beside values: hidden rows and columns, percentages, comments."""
     facts, at, column, inside = _Facts(), 0, 0, False
+    struck: set[str] = set()
     for event, element in ET.iterparse(stream, events=("start", "end")):  # noqa: S314 -- sizes are bounded above
         said = _attributes(element)
         what, hidden = _local(element), said.get("visibility", "visible") != "visible"
+        if what == "style" and event == "end" and any(map(_strikes, element)):
+            struck.add(said.get("name", ""))
         if what == "table":
             inside = event == "start" and said.get("name") == sheet
         if not inside or event == "start":
@@ -206,9 +256,7 @@ def _open_facts(stream: IO[bytes], sheet: str) -> _Facts:
             facts.hidden_columns.update(range(column, last) if hidden else ())
             column = last
         if what == "table-row":
-            facts.units |= {(at, place): "a share" for place in _percentages(element)}
-            if hidden and "".join(element.itertext()).strip():
-                facts.hidden.append(at + 1)
+            facts.add_open(at, element, struck, hidden=hidden)
             at += int(said.get("number-rows-repeated", 1))
             element.clear()
     return facts
@@ -221,6 +269,40 @@ def _percentages(row: ET.Element) -> Iterator[int]:
         if cell.get("value-type") == "percentage":
             yield column
         column += int(cell.get("number-columns-repeated", 1))
+
+
+def _strikes(properties: ET.Element) -> bool:
+    """Return whether properties of a style of an open document strike its text through."""
+    said = _attributes(properties)
+    return any(said.get(f"text-line-through-{key}", "none") != "none" for key in ("style", "type"))
+
+
+def _annotations(row: ET.Element) -> Iterator[str]:
+    """Yield the comments of a row of an open document."""
+    for comment in row.iter():
+        if _local(comment) == "annotation":
+            yield _told_text("".join(part.itertext()) for part in comment if _local(part) == "p")
+
+
+def _comments(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[int, str]]:
+    """Yield the rows, from 1, and the texts of the comments of the sheet in a part."""
+    folder, name = posixpath.split(part)
+    beside = f"{folder}/_rels/{name}.rels"
+    if beside not in archive.namelist():
+        return
+    for relation in ET.fromstring(archive.read(beside)):  # noqa: S314 -- sizes are bounded above
+        target = posixpath.normpath(posixpath.join("/", folder, relation.get("Target", ""))).lstrip("/")
+        if not relation.get("Type", "").endswith("/comments") or target not in archive.namelist():
+            continue
+        for comment in ET.fromstring(archive.read(target)).iter():  # noqa: S314
+            row = comment.get("ref", "").lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+            if _local(comment) == "comment" and row.isdecimal():
+                yield int(row), _told_text(text.text or "" for text in comment.iter() if _local(text) == "t")
+
+
+def _told_text(parts: Iterable[str]) -> str:
+    """Return a comment without what Excel writes before one that is answered, no longer than a name."""
+    return " ".join("".join(parts).split(_THREADED)[-1].split())[:_LONGEST]
 
 
 def _attributes(element: ET.Element) -> dict[str, str]:
@@ -239,16 +321,25 @@ def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:
     return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
 
-def _formats(archive: zipfile.ZipFile) -> dict[str, tuple[int, str]]:
-    """Return how many digits each cell style shows at least, and what it says that numbers are, where it says so."""
-    codes, styles = dict(_PERCENTAGES), {}
+def _formats(archive: zipfile.ZipFile) -> dict[str, _Format]:
+    """Return the cell styles that show a cell in another way than plainly."""
+    codes, told = dict(_PERCENTAGES), {}
+    struck: set[str] = set()
     for element in ET.fromstring(archive.read("xl/styles.xml")).iter():  # noqa: S314
         if _local(element) == "numFmt":
             codes[element.get("numFmtId", "")] = element.get("formatCode", "")
+        elif _local(element) == "fonts":
+            struck = {str(at) for at, font in enumerate(element) if any(map(_is_strike, font))}
         elif _local(element) == "cellXfs":
-            styles = {str(at): codes.get(style.get("numFmtId", ""), "") for at, style in enumerate(element)}
-    told = {style: (len(code) if _ZEROS.fullmatch(code) else 0, unit_of_format(code)) for style, code in styles.items()}
-    return {style: (zeros, unit) for style, (zeros, unit) in told.items() if zeros or unit}
+            for at, style in enumerate(element):
+                code = codes.get(style.get("numFmtId", ""), "")
+                zeros = len(code) if _ZEROS.fullmatch(code) else 0
+                told[str(at)] = _Format(zeros, unit_of_format(code), style.get("fontId", "") in struck)
+    return {style: form for style, form in told.items() if form != _PLAIN}
+
+
+def _is_strike(part: ET.Element) -> bool:
+    return _local(part) == "strike" and part.get("val", "1") not in ("0", "false")
 
 
 def unit_of_format(code: str) -> str:
