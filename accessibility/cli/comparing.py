@@ -36,7 +36,7 @@ from accessibility.present.report.sureness import find_sureness, format_bars
 from accessibility.present.symbols import label_sites
 from accessibility.quality.suspicions import doubts_of_scenario
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
-from accessibility.study.beside import format_trial
+from accessibility.study.mapping import format_trial
 from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.study import read_study
 from accessibility.uncertainty.changes import Snapshot, explain_changes

@@ -21,7 +21,7 @@ from accessibility.present.pages import page_template, template_text
 from accessibility.present.report.differences import still_html
 from accessibility.present.report.mapsketch import Paper
 from accessibility.study.answers import Answers, Job, Jobs, desk_texts, told_why
-from accessibility.study.beside import format_trial
+from accessibility.study.mapping import format_trial
 from accessibility.study.scenariofile import append_scenario
 from accessibility.study.views import View, tried_in, view_of, view_values, views_of
 from accessibility.whatif.scenario import Scenario

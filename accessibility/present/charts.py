@@ -136,8 +136,8 @@ def draw_parts(parts: Sequence[Series], title: str) -> Markup:
     return drawing(1_000, 26, *pieces, title=title, class_="parts", preserveAspectRatio="none")
 
 
-def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
-    """Return round numbers from at most `low` to at least `high`, evenly apart.
+def nice_ticks(low: float, high: float, most: float = 5) -> list[float]:
+    """Return round numbers from at most `low` to at least `high`, evenly apart, no closer than the span over `most`.
 
     Examples
     --------
@@ -174,7 +174,7 @@ def _key(series: Sequence[Series]) -> Markup:
 
 COLUMNS = ("budget", "covered_people", "bound_people")
 _PICTURE_LEFT, _PICTURE_RIGHT, _PICTURE_TOP, _PICTURE_BOTTOM = 50.0, 290.0, 10.0, 138.0
-_STEPS = 4
+_FEW = 4.5  # of the ticks of a small picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +211,7 @@ def picture_frontier(frontier: pd.DataFrame, *, here: tuple[float, float] | None
     budget, found, ceiling = _columns(frontier)
     x_low, x_high = min(0.0, float(budget[0])), float(budget[-1])
     x_of = _scale(x_low, x_high, _PICTURE_LEFT, _PICTURE_RIGHT)
-    y_marks = nice_steps(float(found.min()), float(ceiling.max()))
+    y_marks = nice_ticks(float(found.min()), float(ceiling.max()), _FEW)
     y_of = _scale(
         min(y_marks[0], float(found.min())), max(y_marks[-1], float(ceiling.max())), _PICTURE_BOTTOM, _PICTURE_TOP
     )
@@ -222,24 +222,9 @@ def picture_frontier(frontier: pd.DataFrame, *, here: tuple[float, float] | None
         between=_path([*points[0], *points[1][::-1]]),
         dots=[(round(x, 1), round(y, 1)) for x, y in points[0]],
         here=_inside(here, x_of, y_of, x_low, x_high),
-        x_ticks=[(round(x_of(v), 1), f"{v:g}") for v in nice_steps(x_low, x_high) if x_low <= v <= x_high],
+        x_ticks=[(round(x_of(v), 1), f"{v:g}") for v in nice_ticks(x_low, x_high, _FEW) if x_low <= v <= x_high],
         y_ticks=[(round(y_of(v), 1), count(v)) for v in y_marks],
     )
-
-
-def nice_steps(low: float, high: float) -> list[float]:
-    """Return round numbers that span from `low` to `high`: some five of them, one, two or five times a power of ten.
-
-    Examples
-    --------
-    >>> nice_steps(0, 37), nice_steps(111_000, 124_000)
-    ([0.0, 10.0, 20.0, 30.0, 40.0], [110000.0, 115000.0, 120000.0, 125000.0])
-    """
-    span = high - low if high > low else max(abs(high), 1.0)
-    power = 10.0 ** math.floor(math.log10(span / _STEPS))
-    step = power * next(k for k in (1, 2, 5, 10) if k * power * (_STEPS + 0.5) >= span)
-    first, last = math.floor(low / step), math.ceil(high / step)
-    return [k * step for k in range(first, max(last, first + 1) + 1)]
 
 
 def picture_words(words: MapWords) -> dict[str, str]:

@@ -106,19 +106,8 @@ class Problem(Frozen):
         people = read_only(self.people, dtype=np.float64, shape=(None,), name="problem people")
         bad = ~(np.isfinite(people) & (people >= 0))
         refuse(bad, name="problem people", found=people, expected="a finite number of people, 0 or more")
-        start = read_only(self.start, dtype=np.int64, shape=(None,), name="problem start")
-        n, s = len(people), len(start) - 1
-        demand = read_only(self.demand, dtype=np.int32, shape=(None,), name="problem demand")
-        k = len(demand)
-        if s < 0 or start[0] != 0 or start[-1] != k or (np.diff(start) < 0).any():
-            msg = f"problem start does not lead from 0 to the {k} pairs without falling; found {start[:5]}"
-            raise InputError(msg)
-        refuse((demand < 0) | (demand >= n), name="problem demand", found=demand, expected=f"rows from 0 to {n - 1}")
-        cost = read_only(self.cost, dtype=np.float64, shape=(k,), name="problem cost")
-        refuse(~(np.isfinite(cost) & (cost >= 0)), name="problem cost", found=cost, expected="a finite cost, 0 or more")
-        same = np.diff(demand) <= 0
-        same[start[1:-1][(start[1:-1] > 0) & (start[1:-1] < k)] - 1] = False
-        refuse(same, name="problem demand", found=demand[1:], expected="each pair once, rows ascending within a site")
+        pairs = self._read_pairs(len(people))
+        n, s = len(people), len(pairs["start"]) - 1
         opened = read_only(_or(self.open, np.zeros(s, np.bool_)), dtype=np.bool_, shape=(s,), name="problem open")
         site_cost = read_only(_or(self.site_cost, np.ones(s)), dtype=np.float64, shape=(s,), name="problem site_cost")
         refuse(
@@ -145,10 +134,7 @@ class Problem(Frozen):
         points = unique_ids(_or(self.points, range(n)), name="problem points")
         values: dict[str, Any] = {
             "people": people,
-            "start": start,
-            "demand": demand,
-            "cost": cost,
-            "within": read_only(self.within, dtype=np.bool_, shape=(k,), name="problem within"),
+            **pairs,
             "site_cost": site_cost,
             "open": opened,
             "candidate": read_only(candidate & ~opened, dtype=np.bool_, shape=(s,), name="problem candidate"),
@@ -168,6 +154,23 @@ class Problem(Frozen):
             raise InputError(msg)
         for name, value in values.items():
             object.__setattr__(self, name, value)
+
+    def _read_pairs(self, n: int) -> dict[str, NDArray[Any]]:
+        """Return the pairs of sites and people, checked: each once, by site, rows ascending within a site."""
+        start = read_only(self.start, dtype=np.int64, shape=(None,), name="problem start")
+        demand = read_only(self.demand, dtype=np.int32, shape=(None,), name="problem demand")
+        k = len(demand)
+        if not len(start) or start[0] != 0 or start[-1] != k or (np.diff(start) < 0).any():
+            msg = f"problem start does not lead from 0 to the {k} pairs without falling; found {start[:5]}"
+            raise InputError(msg)
+        refuse((demand < 0) | (demand >= n), name="problem demand", found=demand, expected=f"rows from 0 to {n - 1}")
+        cost = read_only(self.cost, dtype=np.float64, shape=(k,), name="problem cost")
+        refuse(~(np.isfinite(cost) & (cost >= 0)), name="problem cost", found=cost, expected="a finite cost, 0 or more")
+        same = np.diff(demand) <= 0
+        same[start[1:-1][(start[1:-1] > 0) & (start[1:-1] < k)] - 1] = False
+        refuse(same, name="problem demand", found=demand[1:], expected="each pair once, rows ascending within a site")
+        within = read_only(self.within, dtype=np.bool_, shape=(k,), name="problem within")
+        return {"start": start, "demand": demand, "cost": cost, "within": within}
 
     def __repr__(self) -> str:
         """Return the sizes and what is covered today."""
@@ -555,7 +558,7 @@ class Problem(Frozen):
             msg = f"{int(bad.sum())} of {len(bad)} costs are negative, first {matrix.data[bad][0]}; expected 0 or more"
             raise InputError(msg)
         names, places = _districts(read.district, n)
-        given = _site_fields(sites, None) | of_sites
+        given = _site_fields(sites) | of_sites
         if read.ids is not None:
             given["ids"] = read.ids
         return cls(
@@ -625,7 +628,7 @@ class Problem(Frozen):
             within=np.ones(len(catchments.demand), np.bool_),
             district=places,
             districts=names,
-            **(_site_fields(sites, None) | ({} if candidate is None else {"candidate": candidate})),
+            **(_site_fields(sites) | ({} if candidate is None else {"candidate": candidate})),
         )
 
 
@@ -646,10 +649,9 @@ def _districts(labels: Any, n: int) -> tuple[tuple[str, ...], NDArray[np.int32]]
     return tuple(names.tolist()), places
 
 
-def _site_fields(sites: Sites | None, site_cost: ArrayLike | None) -> dict[str, Any]:
-    fields: dict[str, Any] = {} if site_cost is None else {"site_cost": site_cost}
+def _site_fields(sites: Sites | None) -> dict[str, Any]:
     if sites is None:
-        return fields
+        return {}
     return {
         "site_cost": sites.cost,
         "open": sites.open,
@@ -659,7 +661,6 @@ def _site_fields(sites: Sites | None, site_cost: ArrayLike | None) -> dict[str, 
         "ids": sites.ids,
         "site_xy": sites.xy,
         "sites": sites,
-        **fields,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -18,7 +19,7 @@ from accessibility.streets.lines import LineOptions, read_edges, read_frame, wri
 from accessibility.streets.network import CutStreets, Network
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pyproj import CRS
@@ -63,13 +64,9 @@ def read_lines(
     """
     options = LineOptions(noded=noded, crs=crs, bounds=bounds, foot=foot)
     table = _read(path, layer)
-    try:
+    with _named(path):
         fields, said = read_frame(table, options)
-        network = Network(**fields)
-    except InputError as error:
-        msg = f"{path.name}: {error}"
-        raise InputError(msg) from error
-    return network, findings_of(path, said)
+        return Network(**fields), findings_of(path, said)
 
 
 def write_saved(network: Network) -> gpd.GeoDataFrame:
@@ -94,15 +91,12 @@ def read_saved(path: Path, edits: Sequence[StreetEdit] = ()) -> Network:
     """
     table = _read(path, None)
     levels = [table] if "level" not in table.columns else [rows for _, rows in table.groupby("level")]
-    try:
+    with _named(path):
         network = Network(**read_edges(levels[0]))
         for level in levels[1:]:
             told = {name: level[name].to_numpy().astype(dtype) for name, dtype in _OF_PIECES.items()}
             pieces = CutStreets(of=network, edits=tuple(edits), **told)
             network = Network(**read_edges(level), pieces=pieces)
-    except InputError as error:
-        msg = f"{path.name}: {error}"
-        raise InputError(msg) from error
     return network
 
 
@@ -115,13 +109,9 @@ def read_graphml(path: Path, foot: FootAccess | None = None) -> tuple[Network, l
         A file that is missing or no GraphML, and whatever `Network.from_networkx` refuses.
     """
     _there(path)
-    try:
+    with _named(path):
         fields, said = read_graph(read_graphml_file(path), foot=foot)
-        network = Network(**fields)
-    except InputError as error:
-        msg = f"{path.name}: {error}"
-        raise InputError(msg) from error
-    return network, findings_of(path, said)
+        return Network(**fields), findings_of(path, said)
 
 
 def fingerprints(path: Path) -> dict[str, str]:
@@ -135,6 +125,16 @@ def findings_of(path: Path, said: Said) -> list[Finding]:
         Finding(code=code, source=path.name, message=f"{count:,} {text}", count=count)
         for code, (count, text) in said.items()
     ]
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say in what file it is that something is refused."""
+    try:
+        yield
+    except InputError as error:
+        msg = f"{path.name}: {error}"
+        raise InputError(msg) from error
 
 
 def _there(path: Path) -> None:

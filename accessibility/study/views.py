@@ -17,7 +17,7 @@ from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sites import KINDS
 from accessibility.streets.edits import NewStreet, edit_of, edit_table
-from accessibility.study.beside import format_beside
+from accessibility.study.mapping import format_beside
 from accessibility.study.proposing import Question
 from accessibility.study.scenariofile import read_scenario_values, scenario_values
 from accessibility.whatif.scenario import Scenario

@@ -427,7 +427,7 @@ def scenario_of(coverage: Coverage, sites: Sites, walker: Walker, standard: Stan
     )
 
 
-def free_id(taken: Iterable[object], prefix: str = "N") -> str:
+def free_id(taken: Iterable[object]) -> str:
     """Return the first of ``N1``, ``N2``, ... that is not taken.
 
     Examples
@@ -436,4 +436,4 @@ def free_id(taken: Iterable[object], prefix: str = "N") -> str:
     'N2'
     """
     used = {str(site) for site in taken}
-    return next(name for k in range(1, len(used) + 2) if (name := f"{prefix}{k}") not in used)
+    return next(name for k in range(1, len(used) + 2) if (name := f"N{k}") not in used)

@@ -15,7 +15,7 @@ from browsing import MARKS
 
 from accessibility import InputError, Sites, measure_coverage
 from accessibility.geo.projection import WGS84, transform
-from accessibility.present.charts import nice_steps, picture_frontier
+from accessibility.present.charts import nice_ticks, picture_frontier
 from accessibility.present.language import MapWords
 from accessibility.present.map.coverage_map import Proposal, draw_coverage
 from accessibility.present.map.legends import open_after, proof_lines, rows_of
@@ -165,7 +165,7 @@ def test_a_frontier_that_is_none_is_refused(frontier: dict[str, list[float]], co
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 25), (111_562, 138_246), (5, 5), (0, 0), (0.2, 0.9), (-3, 1e7)])
 def test_ticks_are_round_and_span(low: float, high: float) -> None:
-    found = nice_steps(low, high)
+    found = nice_ticks(low, high, 4.5)
     step = found[1] - found[0]
     assert found[0] <= low <= high <= found[-1] + 1e-9
     assert 2 <= len(found) <= 7

@@ -158,7 +158,7 @@ def share(part: float, whole: float, words: MapWords) -> dict[str, str]:
     return words.told(key, part=count(part), whole=count(whole), percent=words.percent(part, whole))
 
 
-def district_features(districts: gpd.GeoDataFrame, words: MapWords | None = None) -> tuple[dict[str, Any], Bounds]:
+def district_features(districts: gpd.GeoDataFrame) -> tuple[dict[str, Any], Bounds]:
     """Return the districts as GeoJSON whose properties are ready to show, and the bounds of all.
 
     Raises
@@ -177,7 +177,7 @@ def district_features(districts: gpd.GeoDataFrame, words: MapWords | None = None
         raise InputError(msg)
     bounds: Bounds = tuple(float(v) for v in shapes.total_bounds)  # type: ignore[assignment]
     features = [
-        feature(row, geometry, {"name": safe_html(name), "figures": list(district_figures(figures, words).items())})
+        feature(row, geometry, {"name": safe_html(name), "figures": list(district_figures(figures).items())})
         for row, (geometry, (name, figures)) in enumerate(
             zip(_generalised(shapes.to_numpy(), bounds), districts.drop(columns=shapes.name).iterrows(), strict=True)
         )
