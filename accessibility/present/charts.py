@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from accessibility.errors import InputError
-from accessibility.present.map.outlines import count
+from accessibility.present.language import count
 from accessibility.wording import percent_text
 from accessibility.wording.cards import COVERED, FAR, GAINED, LINE, QUIET, drawing, element, text
 

@@ -201,6 +201,20 @@ class Locales:
         return joint.join(dict.fromkeys(text for _, text in self.each(say)))
 
 
+def count(people: float) -> str:
+    """Return a number of people with its thousands apart, halves to the even number.
+
+    Rounded to a millionth before: a sum that floating point leaves just beside a half rounds as the half does, here and
+    in the browser.
+
+    Examples
+    --------
+    >>> count(0.7 + 0.1 + 0.7), count(2.5)
+    ('2', '2')
+    """
+    return f"{round(people, 6):,.0f}"
+
+
 _AND = {"en": " and ", "zh": "、"}
 
 
@@ -271,6 +285,11 @@ class MapWords:
     def percent(self, part: float, whole: float) -> dict[str, str]:
         """Return a share by HTML language, to stand in a sentence."""
         return self.by_language(lambda language: percent_text(part, whole, language))
+
+    def share(self, part: float, whole: float) -> dict[str, str]:
+        """Return a share with both its parts, by HTML language: ``9 of 12 (75.0 %)``."""
+        key = "share_of" if whole > 0 else "share_of_none"
+        return self.told(key, part=count(part), whole=count(whole), percent=self.percent(part, whole))
 
     def by_language(self, say: Callable[[Language], str]) -> dict[str, str]:
         """Return what `say` gives in each language, by HTML language."""

@@ -13,8 +13,10 @@ import shapely
 
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84, local_crs
-from accessibility.present.map.outlines import count, feature, safe_html
+from accessibility.present.language import count
+from accessibility.present.map.outlines import feature
 from accessibility.wording import Language, Wording
+from accessibility.wording.cards import safe_html
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.measures.catchments import Catchments, trace_catchments
+from accessibility.present.language import count
 from accessibility.present.manifest import record_figures
 from accessibility.present.map.coverage_map import Backdrop, Proposal, Switches, draw_sheet
 from accessibility.present.map.legends import caption_of
-from accessibility.present.map.outlines import basemap_of, count
+from accessibility.present.map.outlines import basemap_of
 from accessibility.present.map.overlays import classify_changes, edited_streets
 from accessibility.present.map.sheets import MapSheet
 from accessibility.present.report.differences import (

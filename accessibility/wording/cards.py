@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup, escape
 
+from accessibility.errors import visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 # What XML 1.0 cannot hold; HTML would take some of it, a tool that reads the picture alone would not.
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+
+_UNSAFE = re.compile(r"[^0-9A-Za-z \u0080-\u2027\u202a-\U0010ffff]")
 
 
 def element(tag: str, *children: str, **attributes: object) -> Markup:
@@ -35,6 +39,20 @@ def element(tag: str, *children: str, **attributes: object) -> Markup:
     )
     inside = "".join(child if isinstance(child, Markup) else escape(plain_text(child)) for child in children)
     return Markup(f"<{tag}{given}>{inside}</{tag}>")  # noqa: S704 -- every part is escaped above
+
+
+def safe_html(text: object) -> str:
+    """Return a text as markup that shows it letter by letter, wherever it ends up.
+
+    Control characters are spelt out, every ASCII sign becomes a numeric reference: nothing is left that markup, a
+    JavaScript literal or a Jinja template would read. The text keeps its own direction.
+
+    Examples
+    --------
+    >>> safe_html("A{{1}}")
+    '<bdi>A&#123;&#123;1&#125;&#125;</bdi>'
+    """
+    return f"<bdi>{_UNSAFE.sub(lambda m: f'&#{ord(m[0])};', visible(str(text)))}</bdi>"
 
 
 def plain_text(words: str) -> str:

@@ -28,7 +28,7 @@ from accessibility import (
 )
 from accessibility.cli.serving.desk import Desk
 from accessibility.geo.projection import WGS84, transform
-from accessibility.present.map.outlines import count
+from accessibility.present.language import count
 from accessibility.study.answers import Job
 from accessibility.study.views import view_of
 

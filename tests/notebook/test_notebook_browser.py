@@ -24,7 +24,7 @@ from conftest import ROOT
 
 from accessibility import InputError, Scenario, Settings, read_scenarios, read_study
 from accessibility.geo.projection import WGS84, mercator, transform
-from accessibility.present.map.outlines import count
+from accessibility.present.language import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,10 +23,11 @@ from accessibility.cli.pack import run_cover
 from accessibility.present import symbols
 from accessibility.present.language import Locale
 from accessibility.present.layers.files import PROPOSED_COLUMNS
-from accessibility.present.map.outlines import Backdrop, safe_html
+from accessibility.present.map.outlines import Backdrop
 from accessibility.present.map.sheets import MapSheet
 from accessibility.present.report.sheets import tabulate_sheets
 from accessibility.present.symbols import SiteLabel, call_site, label_sites, site_layers
+from accessibility.wording.cards import safe_html
 
 if TYPE_CHECKING:
     from pathlib import Path

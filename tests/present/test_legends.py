@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accessibility import InputError, measure_coverage
-from accessibility.present.language import MapWords
+from accessibility.present.language import MapWords, count
 from accessibility.present.map.coverage_map import draw_coverage
 from accessibility.present.map.legends import MapCaption, compared_lines, headline_lines, headlines, rule_rows
-from accessibility.present.map.outlines import SITE_WORDS, count
+from accessibility.present.map.outlines import SITE_WORDS
 from accessibility.present.map.overlays import classify_people
 from accessibility.present.symbols import KINDS, site_key
 from accessibility.wording import percent_text

@@ -33,10 +33,11 @@ from accessibility.errors import OBEYED, visible
 from accessibility.geo.projection import WGS84, mercator, transform, unmercator
 from accessibility.measures.surface import Places
 from accessibility.present.map.coverage_map import Backdrop, draw_coverage, write_map
-from accessibility.present.map.outlines import KEY, basemap_of, district_figures, safe_html, street_lines
+from accessibility.present.map.outlines import KEY, basemap_of, district_figures, street_lines
 from accessibility.present.map.overlays import PeopleClasses, Picture, classify_people
 from accessibility.present.map.sheets import pack_dots
 from accessibility.present.pages import inline
+from accessibility.wording.cards import safe_html
 
 
 def html_of(drawn: Any) -> str:

@@ -22,9 +22,9 @@ from PIL import Image
 from accessibility import measure_coverage
 from accessibility.errors import visible
 from accessibility.geo.projection import WGS84, mercator, transform
+from accessibility.present.language import count
 from accessibility.present.map import outlines
 from accessibility.present.map.coverage_map import Backdrop, draw_coverage
-from accessibility.present.map.outlines import count
 from accessibility.present.map.overlays import classify_people
 from accessibility.present.map.sheets import MapSheet
 

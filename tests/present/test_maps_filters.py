@@ -12,8 +12,8 @@ import pytest
 from browsing import MARKS, PHONE, switch, table_of
 
 from accessibility import measure_coverage
+from accessibility.present.language import count
 from accessibility.present.map.coverage_map import draw_coverage
-from accessibility.present.map.outlines import count
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:

@@ -17,10 +17,9 @@ from browsing import MARKS, PHONE, switch, table_of
 
 from accessibility import measure_coverage
 from accessibility.geo.projection import WGS84, transform
-from accessibility.present.language import MapWords
+from accessibility.present.language import MapWords, count
 from accessibility.present.map.coverage_map import Backdrop, draw_coverage
 from accessibility.present.map.legends import headline_lines
-from accessibility.present.map.outlines import count
 from accessibility.present.map.overlays import COLOURS, classify_people
 from accessibility.standards import Rule, Standard
 from accessibility.study.scenariofile import read_scenarios, scenario_toml

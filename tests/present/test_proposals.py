@@ -16,10 +16,9 @@ from browsing import MARKS
 from accessibility import InputError, Sites, measure_coverage
 from accessibility.geo.projection import WGS84, transform
 from accessibility.present.charts import nice_ticks, picture_frontier
-from accessibility.present.language import MapWords
+from accessibility.present.language import MapWords, count
 from accessibility.present.map.coverage_map import Proposal, draw_coverage
 from accessibility.present.map.legends import open_after, proof_lines, rows_of
-from accessibility.present.map.outlines import count
 from accessibility.siting.plan import SitingPlan
 from accessibility.wording import percent_text
 

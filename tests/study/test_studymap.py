@@ -17,9 +17,8 @@ from worlds import hexagon
 
 import accessibility as acc
 from accessibility.geo.projection import WGS84, transform
-from accessibility.present.language import MapWords
+from accessibility.present.language import MapWords, count
 from accessibility.present.map.legends import compared_lines
-from accessibility.present.map.outlines import count
 from accessibility.sites import Sites
 from accessibility.siting.plan import SitingPlan
 from accessibility.study.mapping import with_sites_of

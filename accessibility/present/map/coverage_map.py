@@ -18,7 +18,7 @@ from markupsafe import Markup
 from accessibility.errors import visible
 from accessibility.present.map.legends import MapCaption, Proposal
 from accessibility.present.map.living import Switches
-from accessibility.present.map.outlines import Backdrop, safe_html
+from accessibility.present.map.outlines import Backdrop
 from accessibility.present.map.packing import packed, steps
 from accessibility.present.map.panel import changing_data, page_context, page_data
 from accessibility.present.map.sheets import MapSheet, class_bytes, dot_planes, palettes
@@ -34,6 +34,7 @@ from accessibility.present.pages import (
     template_text,
 )
 from accessibility.sources.files import write_text
+from accessibility.wording.cards import safe_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

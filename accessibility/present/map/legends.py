@@ -7,8 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from accessibility.present.charts import FrontierPicture, picture_frontier
-from accessibility.present.language import Locale, MapWords
-from accessibility.present.map.outlines import count, share
+from accessibility.present.language import Locale, MapWords, count
 from accessibility.present.map.overlays import PeopleClasses, shade_limits, shade_of
 from accessibility.siting.plan import format_objective
 from accessibility.whatif.comparison import has_service, served_of
@@ -249,7 +248,7 @@ def hidden_notes(
     for layer in layers:
         people = hidden.get(layer.name, 0.0)
         if people >= 0.5:  # noqa: PLR2004 -- rounds to a person
-            notes += words.lines("hidden_people", layer=layer.name, share=share(people, layer.total, words))
+            notes += words.lines("hidden_people", layer=layer.name, share=words.share(people, layer.total))
     if unplaced > 0:
         notes += words.lines("unplaced", people=count(unplaced))
     return notes

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from accessibility.errors import InputError, visible
+from accessibility.errors import InputError
 from accessibility.geo.arrays import spans
 from accessibility.geo.projection import WGS84, transform
-from accessibility.present.language import MapWords
+from accessibility.present.language import MapWords, count
+from accessibility.wording.cards import safe_html
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -121,41 +122,6 @@ _MINOR = ("road", "unclassified", "residential", "living_street", "service", "pe
 _MAX_OUTLINE_VERTICES = 60_000
 _MAX_LABELS, _MAX_NAMES = 60, 4_000
 _DEGREE_M = 111_320.0
-_UNSAFE = re.compile(r"[^0-9A-Za-z \u0080-\u2027\u202a-\U0010ffff]")
-
-
-def safe_html(text: object) -> str:
-    """Return a text as markup that shows it letter by letter, wherever it ends up.
-
-    Control characters are spelt out, every ASCII sign becomes a numeric reference: nothing is left that markup, a
-    JavaScript literal or a Jinja template would read. The text keeps its own direction.
-
-    Examples
-    --------
-    >>> safe_html("A{{1}}")
-    '<bdi>A&#123;&#123;1&#125;&#125;</bdi>'
-    """
-    return f"<bdi>{_UNSAFE.sub(lambda m: f'&#{ord(m[0])};', visible(str(text)))}</bdi>"
-
-
-def count(people: float) -> str:
-    """Return a number of people with its thousands apart, halves to the even number.
-
-    Rounded to a millionth before: a sum that floating point leaves just beside a half rounds as the half does, here and
-    in the browser.
-
-    Examples
-    --------
-    >>> count(0.7 + 0.1 + 0.7), count(2.5)
-    ('2', '2')
-    """
-    return f"{round(people, 6):,.0f}"
-
-
-def share(part: float, whole: float, words: MapWords) -> dict[str, str]:
-    """Return a share with both its parts, by HTML language: ``9 of 12 (75.0 %)``."""
-    key = "share_of" if whole > 0 else "share_of_none"
-    return words.told(key, part=count(part), whole=count(whole), percent=words.percent(part, whole))
 
 
 def district_features(districts: gpd.GeoDataFrame) -> tuple[dict[str, Any], Bounds]:
@@ -198,14 +164,14 @@ def district_figures(figures: pd.Series[Any], words: MapWords | None = None) -> 
         texts[words("people")] = count(people)
         for name, said in (("covered",) * 2, ("served", "served_people"), ("uncovered",) * 2, ("unreached",) * 2):
             if name in known:
-                texts[words(said)] = " ".join(share(known[name], people, words).values())
+                texts[words(said)] = " ".join(words.share(known[name], people).values())
     if {"covered_share_low", "covered_share_high"} <= known.keys():
         low, high = (words.percent(known[f"covered_share_{end}"], 1.0) for end in ("low", "high"))
         texts[words("bar_head")] = " ".join(words.told("bar_of", low=low, high=high).values())
     for setting in (name.removesuffix("_people") for name in known if name.endswith("_people")):
         part, whole = known.get(f"{setting}_covered_share"), known.get(f"{setting}_people")
         if part is not None and whole:
-            texts[words.setting(setting)] = words("share_covered", share=share(part * whole, whole, words))
+            texts[words.setting(setting)] = words("share_covered", share=words.share(part * whole, whole))
     if "outlets" in known or "partner_banks" in known:
         outlets, banks = known.get("outlets", 0), known.get("partner_banks", 0)
         texts[words("sites")] = words("reached_by", outlets=count(outlets), banks=count(banks))

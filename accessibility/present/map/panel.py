@@ -8,6 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from accessibility.present.charts import picture_words
+from accessibility.present.language import count
 from accessibility.present.map.legends import (
     bar_lines,
     class_table,
@@ -22,7 +23,6 @@ from accessibility.present.map.legends import (
     served_lines,
 )
 from accessibility.present.map.living import MAX_BYTES
-from accessibility.present.map.outlines import count
 from accessibility.present.symbols import INKS, KINDS, SHAPES, site_key, site_svg
 from accessibility.whatif.scenario import addition_values
 

@@ -12,12 +12,12 @@ import shapely
 from accessibility.geo.arrays import extent
 from accessibility.geo.projection import mercator
 from accessibility.measures.surface import Places
+from accessibility.present.language import count
 from accessibility.present.map.legends import hidden_notes, open_after, rows_of
 from accessibility.present.map.living import embed_switches
 from accessibility.present.map.outlines import (
     Waters,
     collection,
-    count,
     district_features,
     district_figures,
     name_data,

@@ -13,9 +13,9 @@ import numpy as np
 
 from accessibility.geo.projection import mercator
 from accessibility.measures.surface import Places
+from accessibility.present.language import count
 from accessibility.present.map.coverage_map import draw_sheet, write_map
 from accessibility.present.map.legends import Proposal, hidden_notes
-from accessibility.present.map.outlines import count
 from accessibility.present.map.overlays import PeopleClasses, classify_people, has_rural, whom_of
 from accessibility.present.map.packing import Extent, read_tiles, tile_number, tiles_text, write_tiles
 from accessibility.present.map.sheets import MapSheet

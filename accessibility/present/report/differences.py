@@ -11,10 +11,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from accessibility.errors import InputError
+from accessibility.present.language import count
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import record_path, record_run
 from accessibility.present.map.legends import headline_lines, served_said
-from accessibility.present.map.outlines import count, safe_html
 from accessibility.present.pages import data_address, page_template, printable, template_text, write_html
 from accessibility.present.report.page import POLICY
 from accessibility.present.report.sureness import BAR_COLUMNS
@@ -33,6 +33,7 @@ from accessibility.whatif.comparison import (
 )
 from accessibility.whatif.scenario import Scenario
 from accessibility.wording import cost_text
+from accessibility.wording.cards import safe_html
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
