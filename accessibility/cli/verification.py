@@ -409,10 +409,8 @@ def _is_number(value: Any) -> bool:
 
 def _text(value: Any) -> str:
     """Return an entry as a sentence tells it: a number with its thousands apart, a text as the manifest writes it."""
-    if value is None:
-        return "no value"
-    if value is _ABSENT:
-        return _ABSENT
+    if value is None or value is _ABSENT:
+        return str(value or "no value")
     if _is_number(value):
         return spell_number(value)
     return json.dumps(value, ensure_ascii=False)
