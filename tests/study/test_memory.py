@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,36 @@ def test_columns_may_have_any_name(read: Study) -> None:
 def test_settings_are_given_or_found(read: Study, settings: str | None, found: str) -> None:
     study = Study.of(read.network, frames(read)["people"], read.sites, settings=settings)
     assert set(study.demand.setting) == {found}
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("人口(万人)", "ten thousands; expected persons"),
+        ("pop_density", "a density; expected persons"),
+        ("60+占比", "a share; expected persons"),
+    ],
+)
+def test_a_column_that_counts_no_persons_is_refused_in_a_frame_as_in_a_file(
+    read: Study, column: str, said: str
+) -> None:
+    people = frames(read)["people"].rename(columns={"population": column})
+    with pytest.raises(InputError, match=f"people: column '{re.escape(column)}' seems to hold {said}"):
+        Study.of(read.network, people, read.sites, people=column)
+
+
+def test_what_else_a_frame_may_count_is_told_or_asked_for_as_of_a_file(read: Study) -> None:
+    people = frames(read)["people"]
+    counted = people.rename(columns={"population": "households"})
+    told = Study.of(read.network, counted, read.sites, people="households").findings
+    assert "no-persons" in {finding.code for finding in told}
+    told = Study.of(read.network, people.assign(人口=1), read.sites).findings
+    assert "other-people" in {finding.code for finding in told}
+    years = people.rename(columns={"population": "pop2010"}).assign(pop2020=1)
+    with pytest.raises(InputError, match="pop2020, pop2010 are people of several years"):
+        Study.of(read.network, years, read.sites)
+    named = Study.of(read.network, years, read.sites, people="pop2010")
+    assert named.coverage().population == read.coverage().population
 
 
 def test_the_standard_and_the_walker_are_those_given(read: Study) -> None:

@@ -148,12 +148,10 @@ def _people(held: Held, people: object, columns: Columns) -> _Table:
         frame = frame.to_gdf().assign(**({_LIMIT: frame.limits} if frame.own_limits.any() else {}))
         column = "population"
     elif isinstance(frame, pd.DataFrame) and column is None:
-        column = _column_of_people(frame)
-    if column is not None:
-        renamed[column] = table["column"] = "population"
+        column = _column_of_people(frame)  # whose name may say that it counts no persons, as of a file
     if columns.rule is not None and isinstance(frame, pd.DataFrame):
         frame = frame.assign(setting=columns.rule(frame))
-    counts = ("population", *table.get("groups", {}).values())
+    counts = (str(column), *table.get("groups", {}).values())
     held.tables["people"] = hold_table("people", frame, renamed, counts=counts)
     if _LIMIT in held.tables["people"].table.columns:
         table["limit"] = _LIMIT
