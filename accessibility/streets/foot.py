@@ -318,7 +318,7 @@ def value_by_day(text: str) -> str:
     ('no', '', '')
     """
     found = ""
-    for clause in re.split(r";(?![^(]*\))", text):
+    for clause in re.split(r";(?![^(]{0,255}\))", text):  # as long as a value of OpenStreetMap is
         value, _, when = (part.strip() for part in clause.partition("@"))
         if value in ALLOWED or (value in _SHUT and not _ELSE.search(_HOURS.sub("", when))):
             found = value if any(map(_holds_at_noon, when.split(";"))) else found

@@ -79,7 +79,7 @@ _DAY = re.compile(
 )
 _LETTER = re.compile(r"[^\W\d_]")
 _APART = " \t.,;:!?、，。；：！？-—–_/|()[]【】〔〕{}<>《》*\"'“”"
-_BRACKETS = re.compile(r"[(\[【〔{]([^)\]】〕}]*)[)\]】〕}]")
+_BRACKETS = re.compile(r"[(\[【〔{]([^)\]】〕}]{0,200})[)\]】〕}]")  # of those that never close a cell may hold many
 _DASHES = re.compile(r"\s*[-—–:：|/]\s*")
 _STATUS = (
     *("status", "road_status", "street_status", "lifecycle", "lifecycle_status", "build_status", "stage", "phase"),

@@ -28,6 +28,8 @@ from accessibility.sources.tables.columns import (
     require_column,
 )
 from accessibility.sources.tables.reading import read_table
+from accessibility.sources.tables.rows import MOST_COLUMNS
+from accessibility.streets.lifecycle import is_named_gone
 
 TOTALS: list[list[Any]] = [["合 计:", None, 7], ["Total", "", 7]]
 CHINESE = "编号,网点名称,经度,纬度\n001,䶮山网点,116.4,39.9\n002,𠮷祥,116.5,39.8\n"
@@ -126,6 +128,21 @@ def test_a_column_that_stands_twice_is_told(tmp_path: Path) -> None:
     table, findings = read_table(path)
     assert list(table.columns) == ["id", "n", "n (3)"]
     assert codes(findings) == {"duplicate-column": 1}
+
+
+def test_a_table_is_no_wider_than_a_workbook(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    for wide in (MOST_COLUMNS, MOST_COLUMNS + 1):
+        path.write_text(f"{','.join(f'c{at}' for at in range(wide))}\n{','.join('1' * wide)}\n", encoding="utf-8")
+        if wide == MOST_COLUMNS:
+            assert read_table(path)[0].shape == (1, wide)
+    with pytest.raises(InputError, match=r"t.csv: 16,385 columns; expected at most 16,384, as a workbook has"):
+        read_table(path)
+
+
+@pytest.mark.parametrize("long", ["(1" * 65_000, "（已" * 65_000, "- " * 65_000])
+def test_a_name_as_long_as_a_cell_may_be_takes_no_minutes(long: str) -> None:
+    assert not is_named_gone(long)
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])

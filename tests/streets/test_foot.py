@@ -298,6 +298,7 @@ def test_a_way_closed_both_ways_is_closed() -> None:
         ("yes @ (emergency)", ""),
         ("no", ""),
         ("", ""),
+        pytest.param(";" * 200_000, "", id="an hour of looking back"),
     ],
 )
 def test_a_rule_for_certain_times_is_read_at_noon_of_a_wednesday(rule: str, by_day: str) -> None:

@@ -129,10 +129,11 @@ def _write_out_codes(table: pd.DataFrame, source: str) -> list[Finding]:
     """Write codes that became numbers out again, and return where digits are lost."""
     findings = []
     for column in table.columns:
-        texts = table[column].copy()
+        texts = table[column]
         written = [_written_out(text) for text in texts]
         lost = np.array([is_lost for _, is_lost in written], dtype=np.bool_)
-        table[column] = [text for text, _ in written]
+        if [text for text, _ in written] != texts.tolist():
+            table[column] = [text for text, _ in written]
         if lost.any():
             what = "is a code" if lost.sum() == 1 else "are codes"
             message = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.osm.tags import is_ever_open
 from accessibility.sources.tables.columns import JOINER, NUMBER, SHOWN, attributes
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+MOST_COLUMNS = 16_384
+"""As many as a workbook has; what is wider was never a table of places."""
 _UNIT = re.compile(
     r"\(?((?:单位:)?(?:°|度|十进制度|[百千万亿]*(?:人|户|元)|个|口|人次|人/[天日年]|米|公里|平方米|平方公里|m|km|%))\)?"
 )
@@ -91,15 +94,18 @@ def column_names(cells: Sequence[str], findings: list[Finding], source: str) -> 
     ['name', 'column 2', 'name (3)']
     """
     width = max((at + 1 for at, cell in enumerate(cells) if cell.strip()), default=0)
-    names: list[str] = []
+    if width > MOST_COLUMNS:
+        msg = f"{source}: {width:,} columns; expected at most {MOST_COLUMNS:,}, as a workbook has"
+        raise InputError(msg)
+    names: dict[str, None] = {}
     for at, cell in enumerate(cells[:width]):
         name = " ".join(cell.split()) or f"column {at + 1}"
         if name in names:
             message = f"column {name!r} stands twice; the one further right is read as '{name} ({at + 1})'"
             findings.append(Finding(code="duplicate-column", source=source, message=message))
             name = f"{name} ({at + 1})"
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)
 
 
 _TOTALS = frozenset(

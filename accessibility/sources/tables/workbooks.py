@@ -17,6 +17,7 @@ from accessibility.sources.checks import Finding
 from accessibility.sources.quantities import held_instead
 from accessibility.sources.tables import sheetcells
 from accessibility.sources.tables.columns import SHOWN, cell_text
+from accessibility.sources.tables.rows import MOST_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 Cell = tuple[int, int]
 
 _ZEROS = re.compile(r"0{2,}")  # a spreadsheet's format of codes that keep their leading zeros
-_MOST_COLUMNS = 16_384
 _THREADED, _LONGEST = "Comment:\n", 40  # what Excel writes before a comment that is answered; letters that are told
 _PERCENTAGES = {"9": "0%", "10": "0.00%"}  # formats that every workbook has
 _CURRENCY = re.compile(r"\[\$([^\]-]*)[^\]]*\]")  # whatever stands there is shown
@@ -252,7 +252,7 @@ def _open_facts(stream: IO[bytes], sheet: str) -> _Facts:
         if not inside or event == "start":
             continue
         if what == "table-column":
-            last = min(column + int(said.get("number-columns-repeated", 1)), _MOST_COLUMNS)
+            last = min(column + int(said.get("number-columns-repeated", 1)), MOST_COLUMNS)
             facts.hidden_columns.update(range(column, last) if hidden else ())
             column = last
         if what == "table-row":
@@ -371,7 +371,7 @@ def _rows_of(stream: IO[bytes], hidden: set[int]) -> Iterator[tuple[int, ET.Elem
             holder = element
         elif event == "end" and name == "col" and element.get("hidden") in ("1", "true"):
             first, last = int(element.get("min", "1")), int(element.get("max", "0"))
-            hidden.update(range(first - 1, min(last, _MOST_COLUMNS)))
+            hidden.update(range(first - 1, min(last, MOST_COLUMNS)))
         elif event == "end" and name == "row":
             at = int(element.get("r", at + 2)) - 1
             yield at, element
