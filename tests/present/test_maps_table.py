@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from browsing import Opened
 
+    from accessibility import Coverage
+
 pytestmark = MARKS
 
 
@@ -75,31 +77,83 @@ def test_no_name_covers_a_site_or_another_name(living: Opened) -> None:
     assert living.complaints == []
 
 
-def test_pins_that_overlap_step_aside_with_a_line_to_their_place(show: Callable[..., Opened]) -> None:
-    net, now, where = mapworlds.switchable("whole")
-    x, y = worlds.ORIGIN
-    at = [(x + 1_000.0, y + 1_000.0), (x + 1_001.0, y + 1_000.0), (x + 1_000.0, y + 1_002.0)]
-    new = Sites(ids=["N1", "N2", "N3"], xy=at, kind=["new"] * 3, open=[False] * 3, crs=worlds.CRS)  # type: ignore[arg-type]
-    plan = SitingPlan(
+def opening(now: Coverage, at: list[tuple[float, float]]) -> SitingPlan:
+    """Return a plan that opens a new site at each of some places."""
+    n = len(at)
+    ids = [f"N{row}" for row in range(1, n + 1)]
+    return SitingPlan(
         model="mclp",
-        selected=("N1", "N2", "N3"),
-        gain=(3.0, 2.0, 1.0),
-        objective=now.covered_people + 6,
-        bound=now.covered_people + 6,
+        selected=tuple(ids),
+        gain=tuple(float(n - row) for row in range(n)),
+        objective=now.covered_people + n * (n + 1) / 2,
+        bound=now.covered_people + n * (n + 1) / 2,
         status="optimal",
         seconds=0.1,
         bound_by="certificate",
-        costs=(3.0, 3.0, 3.0),
+        costs=(3.0,) * n,
         population=now.population,
         covered_before=now.covered_people,
-        sites=new,
+        sites=Sites(ids=ids, xy=np.array(at), kind=["new"] * n, open=[False] * n, crs=worlds.CRS),  # type: ignore[arg-type]
     )
-    opened = show(draw_coverage(now, caption=mapworlds.caption(), plan=plan))
+
+
+def pins_apart(opened: Opened) -> bool:
     pins = boxes(opened, ".leaflet-marker-icon.proposed")
-    assert len(pins) == 3
     middles = [(pin["x"] + pin["width"] / 2, pin["y"] + pin["height"] / 2) for pin in pins]
-    assert all(np.hypot(*np.subtract(*pair)) >= 23 for pair in combinations(middles, 2))
-    del net, where
+    return all(np.hypot(*np.subtract(*pair)) >= 23 for pair in combinations(middles, 2))
+
+
+def test_pins_that_overlap_step_aside_with_a_line_to_their_place(show: Callable[..., Opened]) -> None:
+    _, now, _ = mapworlds.switchable("whole")
+    x, y = worlds.ORIGIN
+    at = [(x + 1_000.0, y + 1_000.0), (x + 1_001.0, y + 1_000.0), (x + 1_000.0, y + 1_002.0)]
+    opened = show(draw_coverage(now, caption=mapworlds.caption(), plan=opening(now, at)))
+    assert opened.page.locator(".leaflet-marker-icon.proposed").count() == 3
+    assert pins_apart(opened)
+
+
+def test_pins_too_many_for_the_screen_are_dots_until_it_comes_near(show: Callable[..., Opened]) -> None:
+    _, now, _ = mapworlds.switchable("whole")
+    x, y = worlds.ORIGIN
+    at = [(x + 100.0 * column, y + 100.0 * row) for row in range(12) for column in range(12)]
+    opened = show(draw_coverage(now, caption=mapworlds.caption(), plan=opening(now, at)), PHONE)
+    dots = boxes(opened, ".proposed svg")
+    assert len(dots) == 144
+    assert max(dot["width"] for dot in dots) < 10
+    assert not [number for number in opened.page.locator(".proposed text").all() if number.is_visible()]
+    lonlat = transform(np.array([[x + 550, y + 550]]), CRS.from_user_input(worlds.CRS), WGS84)[0]
+    opened.look_at(lonlat, 18)
+    assert opened.page.locator(".dense").count() == 0
+    assert min(pin["width"] for pin in boxes(opened, ".proposed svg")) > 20
+    assert pins_apart(opened)
+    assert opened.complaints == []
+
+
+def test_a_country_fills_the_screen_of_a_telephone(show: Callable[..., Opened]) -> None:
+    cover, _ = mapworlds.named_sites()
+    country = gpd.GeoDataFrame({"name": ["country"]}, geometry=[shapely.box(98.0, 24.0, 116.0, 40.0)], crs=WGS84)
+    opened = show(draw_coverage(cover, backdrop=Backdrop(districts=country), caption=mapworlds.caption()), PHONE)
+    west, east = (opened.point(np.array([lon, 32.0]))[0] for lon in (98.0, 116.0))
+    assert 0 < west < east < PHONE[0]
+    assert east - west > 0.5 * PHONE[0]
+    assert opened.complaints == []
+
+
+def test_borders_of_very_many_districts_are_thin(show: Callable[..., Opened]) -> None:
+    cover = mapworlds.grid(side=2, cell=4_000.0)
+    east, north = cover.demand.xy.min(axis=0)
+    corners = [(east + 100 * column, north + 100 * row) for row in range(40) for column in range(40)]
+    cells = [shapely.box(x, y, x + 100, y + 100) for x, y in corners]
+    districts = gpd.GeoDataFrame({"name": [*map(str, range(1_600))]}, geometry=cells, crs=cover.demand.crs)
+    opened = show(draw_coverage(cover, backdrop=Backdrop(districts=districts), caption=mapworlds.caption()), PHONE)
+    borders = f"Object.values({OF_MAP}._layers).filter((one) => one.feature && one.getBounds && one.setStyle)"
+    weights = f"() => {borders}.map((one) => one.options.weight)"
+    whole = opened.page.evaluate(weights)
+    assert len(whole) >= len(cells)
+    assert max(whole) < 0.5
+    opened.look_at(transform(cover.demand.xy[:1], cover.demand.crs, WGS84)[0], 17)
+    assert min(opened.page.evaluate(weights)) == 1.4
+    assert opened.complaints == []
 
 
 def test_readings_stay_on_a_telephone(show: Callable[..., Opened]) -> None:

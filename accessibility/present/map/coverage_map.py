@@ -315,7 +315,6 @@ def _add_districts(drawn: folium.Map, sheet: MapSheet) -> None:
         outlines,
         name=sheet.words("districts").capitalize(),
         style_function=lambda _: {"color": "#22303c", "weight": 1.4, "opacity": 0.75, "fillOpacity": 0},
-        highlight_function=lambda _: {"weight": 3.2, "opacity": 1},
         on_each_feature=JsCode("coverageMap.district"),  # a folium tooltip is one for the whole layer
     ).add_to(drawn)
 

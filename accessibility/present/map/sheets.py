@@ -145,12 +145,12 @@ class MapSheet:
     @cached_property
     def site_layers(self) -> list[dict[str, Any]]:
         """The layers of the sites, by kind and whether they count: the list of layers is their legend."""
-        return site_layers(self.coverage, self.words, self.called) if self.draws_sites else []
+        return site_layers(self.coverage, self.words, self.called) if self.draws(len(self.coverage.sites)) else []
 
     @cached_property
     def proposed(self) -> dict[str, Any] | None:
         """The layer of the sites of a proposal; None where there are none."""
-        if not self.draws_sites or self.opened is None or not len(self.opened):
+        if self.opened is None or not len(self.opened) or not self.draws(len(self.opened)):
             return None
         return proposed_layer(self.opened, self.words, self.called)
 
@@ -159,9 +159,8 @@ class MapSheet:
         """What the head of the page says of a proposal; the panel says it where there is one in full."""
         return []
 
-    @property
-    def draws_sites(self) -> bool:
-        """Whether the sites are drawn one by one."""
+    def draws(self, sites: int) -> bool:  # noqa: ARG002 -- what is held in memory is few enough
+        """Return whether so many sites are drawn one by one."""
         return True
 
     @cached_property

@@ -122,16 +122,17 @@ class _TiledSheet(MapSheet):
     def opened_lines(self) -> Lines:
         return [] if self.opening is None else self.opening.lines(self.words)
 
-    @property
-    def draws_sites(self) -> bool:
-        return len(self.coverage.sites) <= _MAX_SITES
+    def draws(self, sites: int) -> bool:
+        return sites <= _MAX_SITES
 
     @property
     def notes(self) -> list[tuple[str, str]]:
         points = count(len(self.coverage.demand.population))
         notes = self.words.lines("tiled", points=points, metres=f"{self.tiled.cell_m:,.0f}")
-        if not self.draws_sites:
-            notes += self.words.lines("not_drawn_sites", n=count(len(self.coverage.sites)))
+        sites, opened = len(self.coverage.sites), 0 if self.opened is None else len(self.opened)
+        left_out = sum(n for n in (sites, opened) if not self.draws(n))
+        if left_out:
+            notes += self.words.lines("not_drawn_sites", n=count(left_out))
         notes += hidden_notes((), self.words, unplaced=self.tiled.unplaced, hidden={})
         return [*notes, *self.words.lines("method"), *self.words.lines("north")]
 

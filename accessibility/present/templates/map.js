@@ -114,12 +114,25 @@ const coverageMap = (() => {
     edits.push(L.geoJson(features, { style, onEachFeature }));
     return edits.at(-1);
   };
-  const areas = [];
+  const areas = [], borders = [];
+  let border = { weight: 1.4, opacity: 0.75 };
   const district = ({ properties }, shape) => {
     areas.push(properties);
+    borders.push(shape);
+    shape.on("mouseover", () => shape.setStyle({ weight: 3.2, opacity: 1 }));
+    shape.on("mouseout", () => shape.setStyle(border));
     const rows = () => panel.districtRows(plain(properties.name), properties.figures);
     shape.bindTooltip(() => card([["", plain(properties.name)], ...rows()]), { ...TIP, className: "tip area" });
     shape.on("add", () => shape.bringToBack());
+  };
+
+  // Where districts are small, as in a whole country, their borders are thin: they would hide the people.
+  const thin = (map) => {
+    const box = L.latLngBounds(data.bounds), size = map.project(box.getSouthEast()).subtract(map.project(box.getNorthWest()));
+    const side = Math.sqrt(size.x * size.y / borders.length), weight = Math.max(0.2, Math.min(1.4, side / 40));
+    if (weight === border.weight) return;
+    border = { ...border, weight };
+    for (const shape of borders) shape.setStyle(border);
   };
 
   // Tooltips stay inside the map, on a phone too.
@@ -139,9 +152,10 @@ const coverageMap = (() => {
     svg.innerHTML = marker.options.icon.options.html;
     const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
     text.textContent = rank;
-    for (const [name, value] of Object.entries({ x: 11, y: 15, "text-anchor": "middle", "font-size": rank > 99 ? 8 : 11 })) {
+    for (const [name, value] of Object.entries({ x: 11, y: 15, "text-anchor": "middle" })) {
       text.setAttribute(name, value);
     }
+    if (rank > 99) text.style.fontSize = rank > 999 ? "7px" : "8.5px";
     svg.firstChild.append(text);
     marker.options.icon.options.html = svg.firstChild;
     marker.setZIndexOffset(1000 - rank);
@@ -176,10 +190,10 @@ const coverageMap = (() => {
     <path d="M1 5V1h4M9 1h4v4M13 9v4H9M5 13H1V9"/></svg>`;
   // A map that is not shown, as in a tab behind others, has no room, and Leaflet finds no zoom for none: it shows the area
   // once it has some, unless something else was looked at meanwhile.
-  const showArea = (map) => {
+  const showArea = (map, animate = false) => {
     const area = L.latLngBounds(data.bounds), margin = 12, { x, y } = map.getSize();
     if (Math.min(x, y) > 2 * margin) {
-      map.fitBounds(area, { padding: [margin, margin] });
+      map.fitBounds(area, { padding: [margin, margin], animate });
       return;
     }
     map.setView(area.getCenter(), 10, { animate: false });
@@ -204,7 +218,7 @@ const coverageMap = (() => {
       L.DomEvent.disableClickPropagation(bar);
       L.DomEvent.on(button, "click", (event) => {
         L.DomEvent.preventDefault(event);
-        showArea(map);
+        showArea(map, true);
       });
       return bar;
     };
@@ -317,6 +331,8 @@ const coverageMap = (() => {
     keepInSight(map);
     paper(map);
     names.start(map);
+    map.on("zoomend", () => thin(map));
+    thin(map);
     map.on("moveend overlayadd overlayremove", () => panel.crowd(map));
     panel.crowd(map);
     const ready = people.start(map).then(() => (living.off ? kept.start() : panel.start(map, control, groups)));

@@ -20,33 +20,40 @@ const names = (() => {
   };
   const metresOf = (map) => 40075017 * Math.cos(map.getCenter().lat * Math.PI / 180) / (256 * 2 ** map.getZoom());
 
-  // Pins that overlap step aside, each with a line to its place.
+  // Pins that overlap step aside, each with a line to its place; where they are too many for that they are dots.
+  const SIDE = 25, MOST_OF_VIEW = 1 / 6;
   const spread = (map) => {
+    const view = map.getBounds(), size = map.getSize();
     const shown = pins.filter(({ marker }) => map.hasLayer(marker) && marker.getElement());
-    const at = shown.map(({ marker }) => map.latLngToLayerPoint(marker.getLatLng())), home = at.map((p) => p.clone());
-    for (let round = 0; round < 60; round++) {
+    const seen = shown.filter(({ marker }) => view.contains(marker.getLatLng())).length;
+    const dense = seen * SIDE ** 2 > MOST_OF_VIEW * size.x * size.y;
+    map.getContainer().classList.toggle("dense", dense);
+    const home = shown.map(({ marker }) => map.latLngToLayerPoint(marker.getLatLng())), at = home.map(({ x, y }) => ({ x, y }));
+    const order = at.map((_, k) => k);
+    for (let round = 0; round < (dense ? 0 : 60); round++) {
       let still = true;
-      for (let i = 0; i < at.length; i++) {
-        for (let k = i + 1; k < at.length; k++) {
-          const apart = at[k].subtract(at[i]), far = Math.hypot(apart.x, apart.y);
-          if (far >= 25) continue;
-          const turn = far > 0.5 ? apart.divideBy(far) : L.point(Math.cos(i + k), Math.sin(i + k));
-          const step = turn.multiplyBy((25.5 - far) / 2);
-          at[i] = at[i].subtract(step);
-          at[k] = at[k].add(step);
+      order.sort((i, k) => at[i].x - at[k].x || i - k);
+      order.forEach((i, place) => {
+        for (let next = place + 1; next < order.length && at[order[next]].x - at[i].x < SIDE; next++) {
+          const k = order[next], apart = { x: at[k].x - at[i].x, y: at[k].y - at[i].y }, far = Math.hypot(apart.x, apart.y);
+          if (far >= SIDE) continue;
+          const turn = far > 0.5 ? { x: apart.x / far, y: apart.y / far } : { x: Math.cos(i + k), y: Math.sin(i + k) };
+          const step = (SIDE + 0.5 - far) / 2;
+          at[i] = { x: at[i].x - step * turn.x, y: at[i].y - step * turn.y };
+          at[k] = { x: at[k].x + step * turn.x, y: at[k].y + step * turn.y };
           still = false;
         }
-      }
+      });
       if (still) break;
     }
     leaders.clearLayers();
     shown.forEach(({ marker }, k) => {
-      const aside = at[k].subtract(home[k]), style = marker.getElement().style;
+      const aside = L.point(at[k]).subtract(home[k]), style = marker.getElement().style;
       marker.aside = aside;
       style.marginLeft = `${Math.round(aside.x) - 11}px`;
       style.marginTop = `${Math.round(aside.y) - 11}px`;
       if (Math.hypot(aside.x, aside.y) < 6) return;
-      const line = [marker.getLatLng(), map.layerPointToLatLng(at[k])];
+      const line = [marker.getLatLng(), map.layerPointToLatLng(L.point(at[k]))];
       leaders.addLayer(L.polyline(line, { color: "#08519c", weight: 1.6, interactive: false }));
       leaders.addLayer(L.circleMarker(line[0], { radius: 2.5, stroke: false, fillColor: "#08519c", fillOpacity: 1, interactive: false }));
     });
@@ -145,8 +152,16 @@ const names = (() => {
     leaders = L.layerGroup().addTo(map);
     gather();
     spread(map);
-    map.on("zoomend", () => spread(map));
-    map.on("layeradd layerremove", ({ layer: one }) => { if (pins.some(({ marker }) => marker === one)) spread(map); });
+    map.on("zoomend resize", () => spread(map));
+    let waits = false;  // all pins of a layer come and go together
+    map.on("layeradd layerremove", ({ layer: one }) => {
+      if (waits || !pins.some(({ marker }) => marker === one)) return;
+      waits = true;
+      queueMicrotask(() => {
+        waits = false;
+        spread(map);
+      });
+    });
     let asked = 0;
     map.on("overlayadd overlayremove", () => {
       cancelAnimationFrame(asked);

@@ -3,7 +3,7 @@ const panel = (() => {
   const of = data.switches;
   const find = (name) => document.querySelector(name);
   const every = (name) => [...document.querySelectorAll(name)];
-  const [MOST, CROWDED] = [100, 250];
+  const [MOST, CROWDED, SMALL] = [100, 250, 9];
   const LOOK = `<svg xmlns="http://www.w3.org/2000/svg" width="14" height="14" viewBox="0 0 14 14" fill="none" stroke="#5b6873">
     <circle cx="7" cy="7" r="4"/><path d="M7 0v5M7 9v5M0 7h5M9 7h5"/></svg>`;
   const markers = new Map(), pins = new Map();
@@ -423,12 +423,14 @@ const panel = (() => {
     return line ? Number(line.dataset.row) : -1;
   };
 
-  // Where there are very many sites in view their symbols are small.
+  // Where there are very many sites in view their symbols are small, and dots where these would cover a third of it.
   const crowd = (view) => {
     const bounds = view.getBounds();
     let seen = 0;
     for (const marker of markers.values()) if (view.hasLayer(marker) && bounds.contains(marker.getLatLng())) seen++;
-    view.getContainer().classList.toggle("crowded", seen > CROWDED);
+    const { x, y } = view.getSize(), kinds = view.getContainer().classList;
+    kinds.toggle("crowded", seen > CROWDED);
+    kinds.toggle("dotted", seen > CROWDED && seen * SMALL ** 2 > x * y / 3);
   };
 
   return { start, renew, recolour, forget, list, legendOf, site, pin, rowOf, reading, districtRows, crowd };
