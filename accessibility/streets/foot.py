@@ -329,8 +329,8 @@ def _is_shut_by_day(hours: str) -> bool:
     """Return whether a gate is shut through a Wednesday's office hours: open by night, on other days, or never."""
     parts = [part.strip() for part in hours.lower().split(";")]
     opened = [part for part in parts if not _SHUT_WORD.search(part)]
-    if not opened:
-        return bool(hours.strip())
+    if not opened:  # "off"; who writes "22:00-06:00 off" or "Sa,Su off" means that it is open at other times
+        return bool(hours.strip()) and not _HOURS.search(hours)
     said = all(_HOURS.search(part) and not _ELSE.search(_HOURS.sub("", part)) for part in opened)
     return said and not any(_holds_at_noon(part, time) for part in opened for time in _OFFICE_HOURS)
 

@@ -134,6 +134,8 @@ def test_two_lines_of_ferries_on_one_way_are_one(tmp_path: Path) -> None:
         ({"barrier": "gate", "opening_hours": "22:00-06:00"}, True),
         ({"barrier": "gate", "opening_hours": "Sa,Su 09:00-18:00"}, True),
         ({"barrier": "gate", "opening_hours": "off"}, True),
+        ({"barrier": "gate", "opening_hours": "22:00-06:00 off"}, False),
+        ({"barrier": "gate", "opening_hours": "Sa,Su off"}, False),
         ({"barrier": "gate", "opening_hours": "Mo-Fr 08:00-11:30,13:30-17:00"}, False),
         ({"barrier": "gate", "opening_hours": "Mo-Su 06:00-22:00; PH off"}, False),
         ({"barrier": "gate", "opening_hours": "dawn-dusk"}, False),
