@@ -14,8 +14,7 @@ from accessibility.siting.closing import approach, begin_course, close_gap, fini
 from accessibility.siting.covering import read_covering, reduce_covering, take_columns
 from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import MostPeople
-from accessibility.siting.infeasible import refuse_boundless
-from accessibility.siting.limits import Limits
+from accessibility.siting.limits import Limits, refuse_boundless
 from accessibility.siting.numbers import CLOSE, SLACK, SUMS
 from accessibility.siting.outcome import cover_plan, opened_parts, refuse_unproven, refused_plan
 

@@ -26,12 +26,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.errors import InfeasibleError, InputError, UnprovenError
+from accessibility.errors import InfeasibleError, UnprovenError
 from accessibility.geo.arrays import starts_of
 from accessibility.siting.certificate import proven_part
 from accessibility.siting.dual import Descent
 from accessibility.siting.effort import SEED, Allowance
 from accessibility.siting.exact import Effort, solve_program
+from accessibility.siting.limits import refuse_boundless
 from accessibility.siting.local_search import LocalSearch
 from accessibility.siting.numbers import CLOSE, HALF, read_units
 from accessibility.siting.outcome import pack_prices
@@ -108,9 +109,7 @@ def share_budget(
     UnprovenError
         Where no plan that meets the floors was found, and none was proven impossible.
     """
-    if limits.sites is None and limits.budget is None:
-        msg = "neither sites nor budget is given; expected a limit"
-        raise InputError(msg)
+    refuse_boundless(limits)
     limits = leave_out_dear(parts, limits)
     with TemporaryDirectory(dir=folder) as aside:
         joined = join_parts(parts, limits, needs, Path(aside))

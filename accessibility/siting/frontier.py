@@ -13,8 +13,7 @@ from accessibility.siting.closing import approach, begin_course, close_gap, fini
 from accessibility.siting.covering import keep_columns, limits_left, read_covering, take_columns
 from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import MostPeople
-from accessibility.siting.infeasible import refuse_boundless, refuse_gap
-from accessibility.siting.limits import Limits, read_terms
+from accessibility.siting.limits import Limits, read_terms, refuse_boundless, refuse_gap
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.outcome import cover_plan, refused_plan, status_column
 from accessibility.siting.rollout import find_rollout

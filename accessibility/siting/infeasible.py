@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from accessibility.errors import InfeasibleError, InputError, UnprovenError, spell_number
+from accessibility.errors import InfeasibleError, InputError, UnprovenError
 from accessibility.siting.certificate import format_lacking, format_people
 from accessibility.siting.counts import Reach, serve_most
 from accessibility.siting.exact import Effort, Program, solve_within
@@ -46,20 +46,6 @@ def refuse_floors(limits: Limits, model: Model) -> None:
     """Raise `InputError` where a floor is asked of a model that is not about coverage."""
     if limits.conditions.floor or limits.conditions.floors:
         msg = f"a floor is a share of people covered, and the {model} model is not about coverage; expected no floors"
-        raise InputError(msg)
-
-
-def refuse_boundless(limits: Limits) -> None:
-    """Raise `InputError` where neither the number of sites nor their cost is limited."""
-    if limits.sites is None and limits.budget is None:
-        msg = "neither sites nor budget is given; expected a limit"
-        raise InputError(msg)
-
-
-def refuse_gap(gap: float) -> None:
-    """Raise `InputError` where a gap is negative or no number."""
-    if not gap >= 0:
-        msg = f"gap is {spell_number(gap)}; expected a relative gap, 0 or more"
         raise InputError(msg)
 
 

@@ -51,6 +51,20 @@ class Limits:
         return cls(sites=sites, budget=budget, conditions=Conditions() if conditions is None else conditions)
 
 
+def refuse_boundless(limits: Limits) -> None:
+    """Raise `InputError` where neither the number of sites nor their cost is limited."""
+    if limits.sites is None and limits.budget is None:
+        msg = "neither sites nor budget is given; expected the greatest number of sites, the greatest cost, or both"
+        raise InputError(msg)
+
+
+def refuse_gap(gap: float) -> None:
+    """Raise `InputError` where a gap is negative or no number."""
+    if not gap >= 0:
+        msg = f"gap is {spell_number(gap)}; expected a relative gap, 0 or more"
+        raise InputError(msg)
+
+
 def limits_of(plan: SitingPlan) -> Limits:
     """Return the limits that a plan was asked to keep to."""
     return Limits(sites=plan.sites_limit, budget=plan.budget, conditions=plan.conditions)

@@ -27,7 +27,7 @@ from accessibility.siting.certificate import check_sites
 from accessibility.siting.covering import read_covering, reduce_covering
 from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, solve_program
-from accessibility.siting.limits import Limits, district_units, read_terms
+from accessibility.siting.limits import Limits, district_units, read_terms, refuse_boundless
 from accessibility.siting.models.mclp import cover_within
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.outcome import opened_parts
@@ -307,9 +307,7 @@ def refuse_unheld(limits: Limits) -> None:
     InputError
         Neither a number of sites nor a budget, or floors, which other plans meet in other draws.
     """
-    if limits.sites is None and limits.budget is None:
-        msg = "neither sites nor budget is given; expected the greatest number of sites, the greatest cost, or both"
-        raise InputError(msg)
+    refuse_boundless(limits)
     if limits.conditions.floor or limits.conditions.floors:
         msg = "a robust plan is asked for with floors, which are met in some draws and not in others; expected none"
         raise InputError(msg)

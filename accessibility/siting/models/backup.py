@@ -14,8 +14,8 @@ from accessibility.siting.counts import TWICE, Counts, read_counts
 from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, Program, solve_within
 from accessibility.siting.growing import witnessed
-from accessibility.siting.infeasible import meet_floors, refuse_boundless, unmet_floors
-from accessibility.siting.limits import Limits, opened_fields, read_terms
+from accessibility.siting.infeasible import meet_floors, unmet_floors
+from accessibility.siting.limits import Limits, opened_fields, read_terms, refuse_boundless
 from accessibility.siting.numbers import HALF, SUMS, Units, read_units, solver_unit
 from accessibility.siting.outcome import ended, refused_plan
 from accessibility.siting.plan import SitingPlan

@@ -13,7 +13,7 @@ from accessibility.siting.closing import begin_course, close_gap
 from accessibility.siting.covering import read_covering
 from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import LeastCost, MostPeople
-from accessibility.siting.limits import TOTAL, Limits
+from accessibility.siting.limits import TOTAL, Limits, refuse_gap
 from accessibility.siting.outcome import (
     cover_plan,
     ended,
@@ -144,9 +144,7 @@ def solve_partial(
 
 def _spend(problem: Problem, limits: Limits, share: float | None, gap: float, allowance: Allowance) -> SitingPlan:
     """Return the plan of least cost; without a share everybody who can be covered has to be."""
-    if not gap >= 0:
-        msg = f"gap is {spell_number(gap)}; expected a share of 0 or more"
-        raise InputError(msg)
+    refuse_gap(gap)
     reading = read_covering(problem, limits)
     if reading.terms.contradiction:
         refused = refused_plan(problem, limits, "lscp" if share is None else "partial", reading.terms.contradiction)

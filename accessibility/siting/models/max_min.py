@@ -18,8 +18,15 @@ from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.greedy import open_for_floors
-from accessibility.siting.infeasible import refuse_boundless, refuse_gap
-from accessibility.siting.limits import Limits, district_people, district_units, improvable, least_share
+from accessibility.siting.limits import (
+    Limits,
+    district_people,
+    district_units,
+    improvable,
+    least_share,
+    refuse_boundless,
+    refuse_gap,
+)
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.outcome import ended, lifted, opened_parts, pack_prices, refused_plan
 from accessibility.siting.plan import Prices, SitingPlan

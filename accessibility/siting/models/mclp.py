@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from accessibility.errors import InputError, checked, spell_number
+from accessibility.errors import checked
 from accessibility.siting.claims import claim_most
 from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering
 from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import MostPeople
-from accessibility.siting.limits import Limits
+from accessibility.siting.limits import Limits, refuse_boundless, refuse_gap
 from accessibility.siting.outcome import cover_plan, refuse_unproven, refused_plan
 
 if TYPE_CHECKING:
@@ -78,13 +78,10 @@ def solve_mclp(
     <SitingPlan mclp: 1 sites for 1, objective 40, bound 40, gap 0.00 %, optimal>
     """
     allowance = Allowance(limit_s=time_limit_s)
-    if sites is None and budget is None:
-        msg = "neither sites nor budget is given; expected the greatest number of sites, the greatest cost, or both"
-        raise InputError(msg)
-    if not gap >= 0:
-        msg = f"gap is {spell_number(gap)}; expected a share of 0 or more"
-        raise InputError(msg)
-    plan = cover_within(problem, Limits.of(sites, budget, conditions), gap, allowance)
+    limits = Limits.of(sites, budget, conditions)
+    refuse_boundless(limits)
+    refuse_gap(gap)
+    plan = cover_within(problem, limits, gap, allowance)
     refuse_unproven(plan)
     return plan
 

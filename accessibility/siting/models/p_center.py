@@ -10,15 +10,8 @@ import numpy as np
 from accessibility.errors import UnprovenError, checked
 from accessibility.siting.counts import Cover, Reach, cover_greedily, find_cover
 from accessibility.siting.effort import Allowance
-from accessibility.siting.infeasible import (
-    contradictory,
-    refuse_boundless,
-    refuse_floors,
-    refuse_gap,
-    refuse_unreached,
-    short_of_people,
-)
-from accessibility.siting.limits import Limits, opened_fields, read_terms
+from accessibility.siting.infeasible import contradictory, refuse_floors, refuse_unreached, short_of_people
+from accessibility.siting.limits import Limits, opened_fields, read_terms, refuse_boundless, refuse_gap
 from accessibility.siting.medians import Room
 from accessibility.siting.outcome import ended
 from accessibility.siting.plan import SitingPlan, order_by_gain

@@ -11,15 +11,16 @@ import numpy as np
 from accessibility.errors import UnprovenError, checked
 from accessibility.siting.counts import Reach, find_cover
 from accessibility.siting.effort import Allowance
-from accessibility.siting.infeasible import (
-    contradictory,
+from accessibility.siting.infeasible import contradictory, refuse_floors, refuse_unreached, short_of_people
+from accessibility.siting.limits import (
+    Limits,
+    limits_of,
+    money_left,
+    opened_fields,
+    read_terms,
     refuse_boundless,
-    refuse_floors,
     refuse_gap,
-    refuse_unreached,
-    short_of_people,
 )
-from accessibility.siting.limits import Limits, limits_of, money_left, opened_fields, read_terms
 from accessibility.siting.median_course import MedianCourse, begin_median, close_median_gap
 from accessibility.siting.medians import BUDGET, NUMBER, PACKS, next_whole, read_factors, read_median
 from accessibility.siting.numbers import CLOSE

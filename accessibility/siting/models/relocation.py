@@ -16,8 +16,8 @@ from accessibility.siting.counts import Moves, read_moves
 from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, Program, solve_program, solve_within
 from accessibility.siting.growing import witnessed
-from accessibility.siting.infeasible import refuse_boundless, unmet_floors
-from accessibility.siting.limits import Limits, opened_fields
+from accessibility.siting.infeasible import unmet_floors
+from accessibility.siting.limits import Limits, opened_fields, refuse_boundless
 from accessibility.siting.medians import BUDGET, NUMBER, PACKS
 from accessibility.siting.models.mclp import cover_within
 from accessibility.siting.numbers import HALF, SUMS, TELLS, solver_unit
