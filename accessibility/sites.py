@@ -153,7 +153,7 @@ class Sites(Frozen):
         """Return both sets of sites, in the coordinate system of the first; a shared id is an error."""
         shared = sorted(str(i) for i in set(self.ids) & set(other.ids))
         if shared:
-            msg = f"{len(shared)} site ids stand in both sets: {', '.join(shared[:10])}; expected unique ids"
+            msg = f"site ids in both sets ({len(shared)}): {', '.join(shared[:10])}; expected unique ids"
             raise InputError(msg)
         there = other.to_crs(self.crs)
         merged = {

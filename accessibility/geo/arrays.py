@@ -305,7 +305,7 @@ def unique_ids(ids: Iterable[object], *, name: str) -> NDArray[np.object_]:
         seen: set[object] = set()
         twice = list(dict.fromkeys(i for i in listed if i in seen or seen.add(i)))  # type: ignore[func-returns-value]
         first = ", ".join(repr(i) for i in twice[:10])
-        msg = f"{name}: {len(twice)} ids stand more than once: {first}; expected unique ids"
+        msg = f"{name}: ids that stand more than once ({len(twice)}): {first}; expected unique ids"
         raise InputError(msg)
     array.flags.writeable = False
     return array

@@ -519,7 +519,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
         (["id,lon,name", "1,108,a"], r"t.csv: no column for lat; it has id, lon, name"),
         (
             ["id,lon,lat", "1,108,30", "1,109,30", "2,1,1"],
-            r"t.csv: 1 ids stand more than once: 1; expected a different",
+            r"t.csv: ids that stand more than once \(1\): 1; expected a different",
         ),
         (
             ["id,lon,lat", "1,30.5,108.1"],
@@ -647,7 +647,7 @@ def test_people_without_coordinates_stay_in_the_denominator(tmp_path: Path) -> N
         ),
         (["id,lon,lat,pop", "a,1,1,many"], {}, r"column 'pop': 1 cell is not a number: row 2 'many'"),
         (["id,lon,lat,pop", "a,1,1,0"], {}, r"t.csv: column 'pop' has no people in 1 rows"),
-        (["id,lon,lat,pop", "a,1,1,2", "a,1,2,2"], {}, r"1 ids stand more than once: a"),
+        (["id,lon,lat,pop", "a,1,1,2", "a,1,2,2"], {}, r"ids that stand more than once \(1\): a"),
         (["id,lon,lat,pop", "a,30,108,2"], {}, r"look swapped"),
         (
             ["id,lon,lat,heads", "a,1,1,2"],
@@ -755,7 +755,7 @@ def test_a_shortened_code_as_id_is_told_and_never_stands_for_two(tmp_path: Path)
     sites, findings = read_sites(csv(tmp_path, head, "3.30106E+11,108.1,30.5"), OUTLETS)
     assert sites.index.tolist() == ["330106000000"]
     assert counted(findings) == {"code-in-scientific": 1}
-    with pytest.raises(InputError, match=r"1 ids stand more than once: 330106000000; expected a different id"):
+    with pytest.raises(InputError, match=r"ids that stand more than once \(1\): 330106000000; expected a different id"):
         read_sites(csv(tmp_path, head, "3.30106E+11,108.1,30.5", "3.30106E+11,108.2,30.5"), OUTLETS)
 
 

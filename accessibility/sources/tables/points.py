@@ -165,7 +165,7 @@ def unique_row_ids(table: pd.DataFrame, column: str | None, *, letter: str, sour
     if len(set(own)) < len(own):
         twice = ids[ids.duplicated()].unique()
         shown = ", ".join(map(str, twice[:10]))
-        msg = f"{source}: {len(twice)} ids stand more than once: {shown}; expected a different id in each row"
+        msg = f"{source}: ids that stand more than once ({len(twice)}): {shown}; expected a different id in each row"
         raise InputError(msg)
     return ids
 

@@ -61,7 +61,7 @@ def load_sites(
         if clash:
             shown = ", ".join(map(str, clash[:10]))
             msg = (
-                f"{len(clash)} ids stand in {origin[clash[0]]} and in {source}: {shown}; expected ids unique over both"
+                f"ids both in {origin[clash[0]]} and in {source} ({len(clash)}): {shown}; expected ids unique over both"
             )
             raise InputError(msg)
         origin |= dict.fromkeys(frame.index, source)
