@@ -17,7 +17,7 @@ from reportworlds import Page
 from accessibility import InputError, read_study
 from accessibility.cli.factfinding import measure_study
 from accessibility.errors import OBEYED
-from accessibility.measures.tables import TOTAL
+from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.present.language import Locale, shortened
 from accessibility.present.report.brief import format_briefs, render_brief, write_brief
 from accessibility.present.report.facts import OwnWalks, ServedFacts
@@ -140,6 +140,21 @@ def test_the_finding_that_is_worth_most_is_named(sample_told: tuple[Facts, Pictu
     assert "0条" in plain
 
 
+@pytest.mark.parametrize(("sites", "rows"), [(6, 6), (7, 7), (8, 6)])
+def test_a_table_leaves_rows_out_only_where_they_are_several(
+    sites: int, rows: int, sample_told: tuple[Facts, Pictures]
+) -> None:
+    facts, _ = sample_told
+    assert facts.proposal is not None
+    longer = pd.concat([facts.proposal.table] * 10, ignore_index=True).head(sites)
+    (brief,) = format_briefs(replace(facts, proposal=replace(facts.proposal, table=longer)), "en")
+    (section,) = [one for sheet in brief.sheets for one in sheet if one.name == "proposal"]
+    table, note = section.blocks[1:3]
+    assert table.table is not None
+    assert len(table.table.rows) == rows
+    assert ("2 more rows" in note.words) == (sites == 8)
+
+
 @pytest.mark.parametrize("language", [*LANGUAGES, "both"])
 def test_nobody_nothing_and_no_proposal_still_make_a_brief(language: str, town: Path, cache: Path) -> None:
     study = read_study(town, cache=cache)
@@ -182,13 +197,19 @@ def stretched(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     return frame.assign(**named)
 
 
+def six_short(districts: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of districts in six of which somebody is uncovered, and of all of them."""
+    named = districts[~districts["district"].isin([TOTAL, NO_DISTRICT])]
+    return pd.concat([named[named["uncovered"] > 0].head(6), districts[districts["district"] == TOTAL]])
+
+
 def crowded(facts: Facts) -> Facts:
-    """Return facts with all there can be: bars, capacities, own walkers, ten own settings, long names."""
+    """Return facts with all there can be: bars, capacities, own walkers, long names, the most rows of every table."""
     proposal, spots = facts.proposal, facts.clusters
     assert proposal is not None
-    sites = pd.concat([proposal.table] * 10, ignore_index=True)
+    sites = pd.concat([proposal.table] * 10, ignore_index=True).head(7)
     row = facts.settings.iloc[0]
-    settings = [f"{LONG[:30]} {k}" for k in range(10)]
+    settings = [f"{LONG[:30]} {k}" for k in range(4)]
     total = facts.settings[facts.settings["setting"] == TOTAL]
     groups = [f"{LONG[:20]} {k}" for k in range(6)]
     rows = pd.DataFrame({"group": groups, "population": 9_000.0, "covered_own_walk": 6_000.0})
@@ -214,7 +235,7 @@ def crowded(facts: Facts) -> Facts:
         sources=tuple(f"{LONG} {k}" for k in range(9)),
         standard=Standard(rules={name: Rule(measure="walk", limit=600.0 + k) for k, name in enumerate(settings)}),
         settings=pd.concat([pd.DataFrame([{**row, "setting": name} for name in settings]), total], ignore_index=True),
-        districts=stretched(facts.districts, "district"),
+        districts=stretched(six_short(facts.districts), "district"),
         clusters=replace(spots, table=stretched(spots.table, "district", "outlet_name", "bank_name", "candidate_name")),
         proposal=replace(proposal, table=stretched(sites.assign(rank=range(1, len(sites) + 1)), "name")),
     )

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from accessibility.standards import Standard
 
 Kind = Literal["lead", "text", "note", "head", "table", "points", "numbers"]
-_MOST_ROWS = {"settings": 4, "districts": 5, "proposal": 6}
+_MOST_ROWS = {"settings": 3, "districts": 5, "proposal": 6}
+_FEW = 1  # rows that are shown rather than counted as left out: there is room for so many
 _NAME, _STUDY, _LEAD, _TEXT, _NOTE = (
     56,
     60,
@@ -221,7 +222,8 @@ def _answer(facts: Facts, locale: Locale, settings: Sheet) -> Iterator[BriefBloc
     more = (format_uncovered(facts, locale), format_served(facts, locale), format_own_walks(facts, locale))
     yield from _texts(joined(locale, *more))
     columns = "setting population covered covered_share covered_share_radius uncovered unreached"
-    most = settings.frame[settings.frame["setting"] != TOTAL].nlargest(_MOST_ROWS["settings"], "population")
+    most = settings.frame[settings.frame["setting"] != TOTAL]
+    most = most.nlargest(_rows("settings", len(most)), "population")
     shown = settings.frame[settings.frame.index.isin(most.index) | (settings.frame["setting"] == TOTAL)]
     yield from _table(facts, locale, replace(settings, frame=shown).only(*columns.split()), len(settings.frame))
     speeds = locale(
@@ -240,7 +242,7 @@ def _gaps(facts: Facts, locale: Locale, districts: Sheet) -> Iterator[BriefBlock
     elif worst.empty:
         yield from _texts(locale("no_districts"))
     else:
-        shown = worst.head(_MOST_ROWS["districts"])
+        shown = worst.head(_rows("districts", len(worst)))
         yield from _texts(_say_gaps(facts, locale, named, shown))
         columns = "district population covered covered_share uncovered unreached"
         yield from _table(facts, locale, replace(districts, frame=shown).only(*columns.split()), len(worst))
@@ -272,7 +274,7 @@ def _proposal(facts: Facts, locale: Locale, sites: Sheet) -> Iterator[BriefBlock
     yield from _texts(told, held, most=_PROPOSAL)
     if len(sites.frame):
         columns = "rank name kind cost gain_people covered_people covered_share"
-        shown = sites.only(*columns.split(), rows=_MOST_ROWS["proposal"])
+        shown = sites.only(*columns.split(), rows=_rows("proposal", len(sites.frame)))
         yield from _table(facts, locale, shown, len(sites.frame), "note_proposal")
     if facts.totals["uncovered"] > 0:
         yield BriefBlock(kind="head", words=locale("brief_blackspots"))
@@ -315,6 +317,11 @@ def _table(facts: Facts, locale: Locale, sheet: Sheet, whole: int, note: str = "
     more = locale("more_rows", more=whole - len(sheet.frame)) if whole > len(sheet.frame) else ""
     told = [format_conditions(facts, locale, note), more]
     yield BriefBlock(kind="note", words=shortened(" ".join(words for words in told if words), _NOTE))
+
+
+def _rows(table: str, whole: int) -> int:
+    """Return how many rows of a table are shown: all of them where hardly any would be left out."""
+    return whole if whole <= _MOST_ROWS[table] + _FEW else _MOST_ROWS[table]
 
 
 def _texts(*said: str, most: int = _TEXT) -> Iterator[BriefBlock]:
