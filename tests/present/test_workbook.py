@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import math
 import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ import reportworlds
 from accessibility import InputError, OutputError
 from accessibility.errors import visible
 from accessibility.present.layers.files import write_csv
+from accessibility.present.map.outlines import count
 from accessibility.present.report.sheets import tabulate_sheets
 from accessibility.present.report.workbook import write_workbook
 
@@ -75,6 +77,17 @@ def test_every_number_is_that_of_the_csv_files(language: str, facts: Facts, tmp_
                     assert len(str(cell.value).rpartition(".")[2]) <= 6 or column.kind == "share"
                     compared += 1
     assert compared > 250
+
+
+@pytest.mark.parametrize(("people", "shown"), [(3069.46, 3069), (315.451, 315), (1712.500003, 1713), (8.04, 8)])
+def test_a_program_of_tables_shows_the_people_that_the_report_says(
+    people: float, shown: int, facts: Facts, tmp_path: Path
+) -> None:
+    told = replace(facts, districts=facts.districts.assign(uncovered=people))
+    place = [column.name for column in tabulate_sheets(told)["districts"].columns].index("uncovered")
+    sheet = opened(told, tmp_path / "report.xlsx").worksheets[1]
+    assert {math.floor(row[place].value + 0.5) for row in sheet.iter_rows(min_row=2)} == {shown}  # halves go up there
+    assert count(people) == f"{shown:,}"
 
 
 def test_the_summary_holds_the_totals(facts: Facts, tmp_path: Path) -> None:

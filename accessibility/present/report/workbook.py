@@ -52,6 +52,7 @@ _MOST_NAME, _BANNED_IN_NAME = 31, re.compile(r"[\[\]:*?/\\]")
 _WIDTHS, _HEADING_WIDTH = (7, 60), 11
 _PAGE_WIDTH = 190  # letters that A4 across shows at a size one can read; wider tables take several pages
 _DECIMALS = {"count": 1, "share": 15}
+_HALF = 0.5  # what a program of tables shows as one more
 _SAMPLE = 200
 _EPOCH = dt.datetime(2000, 1, 1)  # noqa: DTZ001 -- what xlsxwriter writes has no zone
 _NO_TEXT = re.compile("[\ud800-\udfff]")
@@ -62,8 +63,8 @@ def write_workbook(
 ) -> None:
     """Write the tables of a report as a workbook; the same facts give the same bytes.
 
-    Numbers are numbers with a format: people to a tenth, shares unrounded, all else to a millionth. No cell of text is
-    ever a formula or a link. A missing figure is an empty cell.
+    Numbers are numbers with a format: people to a tenth (near a half to a millionth), shares unrounded, all else to a
+    millionth. No cell of text is ever a formula or a link. A missing figure is an empty cell.
 
     Parameters
     ----------
@@ -242,8 +243,11 @@ def _number(sheet: Worksheet, at: tuple[int, int], value: Any, style: Format) ->
 
 
 def _rounded(kind: str, value: Any) -> Any:
-    """Return a number without the digits that mean nothing."""
-    return value if value is None or pd.isna(value) else round(float(value), _DECIMALS.get(kind, 6))
+    """Return a number without the digits that mean nothing; no tenth of people stands where it would round up anew."""
+    if value is None or pd.isna(value):
+        return value
+    found = round(float(value), _DECIMALS.get(kind, 6))
+    return round(float(value), 6) if kind == "count" and found % 1 == _HALF else found
 
 
 def _look(kind: str, value: Any) -> str:
