@@ -566,11 +566,15 @@ def back_and_forward(page: Any, tried: str) -> None:
     shown()
     frame.locator(".headline").evaluate(f"() => {OF_MAP}.setZoom(14, {{animate: false}})")
     frame.locator(".leaflet-control-layers-base label", has_text="步行时间").click()
-    looked = shown()
+    looked, maps = shown(), []
+    page.on("request", lambda request: maps.append(request.url) if "/map/" in request.url else None)
     page.reload()
     assert shown() == looked
+    maps.clear()
     page.go_back()
     page.locator("#start").wait_for()
+    page.wait_for_timeout(500)
+    assert maps == []  # the list loads no map that nobody sees
     page.go_forward()
     frame.locator(".headline").wait_for(timeout=180_000)
     assert shown()[0] != 14

@@ -45,15 +45,31 @@ const begin = () => attempt(async () => {
   find("open").hidden = Boolean(result.error);
   find("open").onclick = () => open(result.key);
   await list();
+  (result.error ? box : find("open")).scrollIntoView({ block: "nearest" });
 });
 
-find("home").addEventListener("click", () => {
-  history.pushState(null, "", location.pathname);
+// The list again, or what an address says.
+const leave = () => {
   look = null;
   release();
   [find("bar").hidden, frame.hidden, find("start").hidden] = [true, true, false];
   state("");
-  attempt(list);
+  return attempt(list);
+};
+const come = async (was = null) => {
+  let kept = null;
+  try {
+    kept = JSON.parse(decodeURIComponent(location.hash.slice(1)) || "null");
+  } catch {
+    history.replaceState(null, "", location.pathname);
+  }
+  if (!kept) return;
+  await open(kept.study, kept.view, kept.tried, "", was);
+  if (kept.held) await hold(kept.held);
+};
+find("home").addEventListener("click", () => {
+  history.pushState(null, "", location.pathname);
+  leave();
 });
 find("begin").addEventListener("click", begin);
 find("files").addEventListener("change", ({ target }) => choose(target.files));
@@ -73,14 +89,11 @@ find("pack").addEventListener("click", () => attempt(async () => {
   link.click();
   if (scenarios && !triedOn() && (view.budget ?? view.sites) !== undefined) state(say("pack_without"));
 }));
-window.addEventListener("hashchange", () => location.reload());  // another address was put in
-for (const one of PAIR) one.contentWindow.location.replace("about:blank");  // going back the browser fills them while they are hidden
+// The browser goes back or forward, or another address was put in. What is still worked on would come over it.
+window.addEventListener("hashchange", () => (find("home").disabled ? location.reload() : leave().then(() => come())));
+for (const one of PAIR) one.contentWindow.location.replace("about:blank");  // a reload fills them while they are hidden
 const listed = attempt(list);
 // A reload shows the place and the layers that were shown.
 window.addEventListener("pagehide", () => sessionStorage.setItem("sight", JSON.stringify({ at: location.hash, was: sight() })));
-try {
-  const kept = JSON.parse(decodeURIComponent(location.hash.slice(1)) || "null"), { at, was } = JSON.parse(sessionStorage.getItem("sight")) ?? {};
-  if (kept) listed.then(() => open(kept.study, kept.view, kept.tried, "", at === location.hash ? was : null)).then(() => (kept.held ? hold(kept.held) : null));
-} catch {
-  history.replaceState(null, "", location.pathname);
-}
+const { at, was } = JSON.parse(sessionStorage.getItem("sight")) ?? {};
+listed.then(() => come(at === location.hash ? was : null));
