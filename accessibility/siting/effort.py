@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -17,6 +19,8 @@ from accessibility.errors import InputError, spell_number
 from accessibility.streets.search.compiling import compiled_s, helper
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from accessibility.streets.search.compiling import U64
 
 WORK = 9e10
@@ -24,6 +28,18 @@ WORK = 9e10
 pair of a site and a demand point read, about a nanosecond."""
 SHARED = 4e10
 """What shares of an allowance are of, unless it is a part of another: no stage of a search takes all there is."""
+
+_HEEDED: ContextVar[Callable[[], None] | None] = ContextVar("heeded", default=None)
+
+
+@contextmanager
+def heeding(somebody: Callable[[], None]) -> Iterator[None]:
+    """Have every search that begins inside ask somebody between its stages: what they raise ends it."""
+    before = _HEEDED.set(somebody)
+    try:
+        yield
+    finally:
+        _HEEDED.reset(before)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -40,6 +56,7 @@ class Allowance:
     size: float = SHARED  # what shares of this allowance are shares of
     _over: Allowance | None = None
     _done: float = 0.0
+    _heed: Callable[[], None] | None = field(default_factory=_HEEDED.get)
     _begun: float = field(default_factory=lambda: time.monotonic() - compiled_s())
 
     def __post_init__(self) -> None:
@@ -68,7 +85,9 @@ class Allowance:
 
     @property
     def up(self) -> bool:
-        """Whether nothing is left of work or time."""
+        """Whether nothing is left of work or time; nobody learns it who waits no longer."""
+        if self._heed is not None:
+            self._heed()
         return self.left <= 0 or self.left_s <= 0
 
     @property
@@ -82,7 +101,9 @@ class Allowance:
         return f"{self.limit_s:g} s" if self.ended_by == "time" else "its measure of work"
 
     def spend(self, work: float) -> None:
-        """Count work that was done."""
+        """Count work that was done, and end where somebody waits for no answer any more."""
+        if self._heed is not None:
+            self._heed()
         self._done += work
         if self._over is not None:
             self._over.spend(work)

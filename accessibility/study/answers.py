@@ -16,6 +16,7 @@ import numpy as np
 from accessibility.errors import InputError
 from accessibility.present.language import MapWords
 from accessibility.present.map.coverage_map import Followed, Proposal, draw_sheet
+from accessibility.siting.effort import heeding
 from accessibility.study.mapping import MapOptions, lay_out_study
 from accessibility.study.scenariofile import read_scenarios, scenario_values
 from accessibility.study.views import Gauge, Nearby, View, click_of, narrowed_of, place_of, view_of
@@ -61,6 +62,7 @@ class Job:
     wanted: bool = True
     part_of: tuple[int, int] | None = None
     ended: threading.Event = field(default_factory=threading.Event)
+    ending: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -75,18 +77,29 @@ class Job:
 
     def step(self, text: str) -> None:
         """Say which step begins; none does where the work is not wanted any more."""
-        if not self.wanted:
-            raise CancelledError
+        self.heed()
         self.done, self.text, self.part_of = self.done + 1, text, None
 
     def cancel(self) -> None:
-        """End the work before its next step."""
+        """End the work: for whoever waits at once, by itself as soon as it asks."""
         self.wanted = False
+        self.end("cancelled")
+
+    def end(self, state: Literal["done", "failed", "cancelled"], result: Any = None) -> None:
+        """Say how it ended, unless it has already."""
+        with self.ending:
+            if self.state == "working":
+                self.result, self.state = result, state
+        self.ended.set()
+
+    def heed(self) -> None:
+        """End a search where the work is not wanted any more."""
+        if not self.wanted:
+            raise CancelledError
 
     def part(self, done: int, whole: int) -> None:
         """Say how far the step is that has begun; it ends where the work is not wanted any more."""
-        if not self.wanted:
-            raise CancelledError
+        self.heed()
         self.part_of = (done, whole)
 
 
@@ -339,16 +352,14 @@ def in_background(work: Callable[[Job], Any]) -> Job:
 
     def run() -> None:
         try:
-            job.result = work(job)
-            job.state = "done"
+            with heeding(job.heed):
+                job.end("done", work(job))
         except CancelledError:
-            job.state = "cancelled"
+            job.end("cancelled")
         except (InputError, OSError) as error:
-            job.result, job.state = str(error), "failed"
+            job.end("failed", str(error))
         except Exception as error:  # noqa: BLE001 -- the page says so, the server goes on
-            job.result, job.state = f"{type(error).__name__}: {error}", "failed"
-        finally:
-            job.ended.set()
+            job.end("failed", f"{type(error).__name__}: {error}")
 
     threading.Thread(target=run, daemon=True).start()
     return job

@@ -532,11 +532,15 @@ def test_work_that_is_cancelled_ends_and_leaves_nothing(client: Served, monkeypa
         step(job, text)
 
     monkeypatch.setattr(Job, "step", slow)
+    before = set(threading.enumerate())
     answer = client.post(f"/{TOKEN}/pack/sample", headers=client.origin, json={})
     assert begun.wait(60)
     job = answer.json()["job"]
-    assert client.post(f"/{TOKEN}/jobs/{job}/cancel", headers=client.origin, json={}).json() == {"state": "working"}
+    (works,) = [one for one in set(threading.enumerate()) - before if "(run)" in one.name]
+    assert client.post(f"/{TOKEN}/jobs/{job}/cancel", headers=client.origin, json={}).json() == {"state": "cancelled"}
+    assert finished(client, answer)["state"] == "cancelled"  # who asks waits for no step
     going.set()
+    works.join(60)
     assert finished(client, answer)["state"] == "cancelled"
     assert [path for path in client.desk.folder.rglob("*") if path.is_file()] == []
     assert client.post(f"/{TOKEN}/jobs/other/cancel", headers=client.origin, json={}).status_code == 400

@@ -13,7 +13,7 @@ import pytest
 from accessibility.siting import Problem, SitingPlan, solve_mclp, solve_p_median, verify_plan
 from accessibility.siting.closing import begin_course
 from accessibility.siting.covering import read_covering
-from accessibility.siting.effort import SHARED, WORK, Allowance
+from accessibility.siting.effort import SHARED, WORK, Allowance, heeding
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
 from accessibility.siting.models.mclp import cover_within
@@ -55,6 +55,26 @@ def test_the_same_plan_where_hours_pass_between_two_looks_at_the_clock(request: 
     late = solve_mclp(problem, sites=8), solve_p_median(problem, sites=4)
     assert [told(plan) for plan in quick] == [told(plan) for plan in late]
     assert all(plan.ended_by == "proof" for plan in quick)
+
+
+class GoneError(Exception):
+    """Nobody waits any more."""
+
+
+@pytest.mark.parametrize("after", [1, 4])
+@pytest.mark.parametrize("solve", [solve_mclp, solve_p_median])
+def test_a_search_ends_where_nobody_waits_for_it(solve: Any, after: int) -> None:
+    problem = town(60, 400, 0.12)
+    asked = count(1)
+
+    def leaves() -> None:
+        if next(asked) >= after:
+            raise GoneError
+
+    with heeding(leaves), pytest.raises(GoneError):
+        solve(problem, sites=6)
+    assert next(asked) == after + 1
+    assert told(solve(problem, sites=6)) == told(solve(problem, sites=6))  # what ended leaves nothing behind
 
 
 @pytest.mark.parametrize("share", [1e-6, 1e-3, 5e-3])
