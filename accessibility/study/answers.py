@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from accessibility.present.map.sheets import MapSheet
     from accessibility.siting.plan import SitingPlan
     from accessibility.study.study import Study
+    from accessibility.study.views import Narrowed
     from accessibility.uncertainty import Uncertainty
     from accessibility.whatif.trial import Trial
     from accessibility.wording import Language
@@ -210,8 +211,9 @@ class Answers:
             return self._nearby.find(click_of(told), view.edits)
         if what == "compare":
             against = told.get("against")
-            one = view_of(against, language), narrowed_of(against)
-            return self._gauge.compare(one, (view, narrowed_of(told)), MapWords.of(language))
+            sides = (view_of(against, language), narrowed_of(against)), (view, narrowed_of(told))
+            waiting = [self._waiting(*side) for side in sides]
+            return self._gauge.compare(*sides, MapWords.of(language), waiting)
         if what == "explain":
             lon, lat = place_of(told)
             scenario = self._gauge.scenario(view, narrowed_of(told).open)
@@ -222,6 +224,12 @@ class Answers:
             return {"scenarios": [scenario_values(one) for one in self._scenarios(told.get("text"))]}
         msg = f"the page asks for {what!r}; expected 'figure', 'street', 'explain', 'compare', 'near' or 'scenarios'"
         raise InputError(msg)
+
+    def _waiting(self, view: View, narrowed: Narrowed) -> int:
+        """Return how many sites a view proposes none of which counts: its figures are those without the proposal."""
+        plan = self._plans.get(_asked_in(view))
+        proposed = set() if plan is None else set(map(str, plan.selected))
+        return 0 if proposed & narrowed.open else len(proposed)
 
     def _scenarios(self, text: Any) -> tuple[Scenario, ...]:
         """Return the scenarios of a text, as of a file; those of the study where there is none."""

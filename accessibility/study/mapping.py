@@ -35,6 +35,8 @@ from accessibility.wording import cost_text, percent_text
 from accessibility.wording.cards import draw_card
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import folium
     from markupsafe import Markup
 
@@ -231,7 +233,11 @@ _COLUMNS = ("beside_a", "beside_b", "beside_gained", "beside_lost", "change")
 
 
 def format_beside(
-    study: Studied, one: tuple[Scenario, Coverage], other: tuple[Scenario, Coverage], words: MapWords
+    study: Studied,
+    one: tuple[Scenario, Coverage],
+    other: tuple[Scenario, Coverage],
+    words: MapWords,
+    waiting: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Return what differs between two scenarios of a study, as texts: those of `compare_coverages`, and their costs.
 
@@ -243,12 +249,15 @@ def format_beside(
         The map on the left, A, and the one on the right, B: what is different from today, and who is covered then.
     words
         In which languages.
+    waiting
+        How many sites each of the two proposes of which none counts, 0 where some do: that is said, and no difference
+        where there is none.
 
     Returns
     -------
     dict
-        ``said`` (two sentences per language: people, costs), ``head`` (of the columns) and ``rows``: one per district,
-        those that change most first.
+        ``said`` (sentences per language: people, costs, what is proposed and does not count), ``head`` (of the columns)
+        and ``rows``: one per district, those that change most first.
 
     Examples
     --------
@@ -277,8 +286,13 @@ def format_beside(
     districts = table.drop(index=TOTAL)
     change = (districts["gained"] - districts["lost"]).abs()
     rows = districts.loc[change.sort_values(ascending=False, kind="stable").index]
+    off = [
+        line for name, n in zip("AB", waiting, strict=False) if n for line in words.lines("beside_off", map=name, n=n)
+    ]
+    same = off and not whole["gained"] and not whole["lost"]
+    lines = off if same else words.lines("beside", **said) + _costs(study, costs, words) + off
     return {
-        "said": [[language, text] for language, text in words.lines("beside", **said) + _costs(study, costs, words)],
+        "said": [[language, text] for language, text in lines],
         "head": [words(column) for column in _COLUMNS],
         "rows": [_row(name, row, words) for name, row in [*rows.iterrows()] if row["population"] > 0],
     }

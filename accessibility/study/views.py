@@ -137,12 +137,14 @@ class Gauge:
             people = people * np.isin(codes, asked)
         return {"people": float(people.sum()), "covered": float(people[now.covered].sum())}
 
-    def compare(self, one: tuple[View, Narrowed], other: tuple[View, Narrowed], words: MapWords) -> dict[str, Any]:
+    def compare(
+        self, one: tuple[View, Narrowed], other: tuple[View, Narrowed], words: MapWords, waiting: Sequence[int] = ()
+    ) -> dict[str, Any]:
         """Return what differs between two views, whoever of the people is counted in them; see `format_beside`."""
         first, second = (
             (self.scenario(view, narrowed.open), self.coverage(view, narrowed.open)) for view, narrowed in (one, other)
         )
-        return format_beside(self.study, first, second, words)
+        return format_beside(self.study, first, second, words, waiting)
 
     def coverage(self, view: View, counting: frozenset[str]) -> Coverage:
         """Return the coverage of a view in which some sites, by id as text, count and no others."""

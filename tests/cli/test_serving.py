@@ -418,6 +418,23 @@ def test_two_views_beside_each_other_are_those_that_compare_tells(sample_study: 
         answers.ask("compare", asks | {"against": {}}, "en")
 
 
+def test_a_proposal_none_of_whose_sites_counts_is_not_said_to_change_nothing(sample_study: Study) -> None:
+    study, answers = sample_study, Answers(sample_study)
+    today = [str(one) for one in study.sites.ids[study.sites.open]]
+    asks: dict[str, Any] = {"open": today, "sites": 1, "against": {"open": today}}
+    answers.page(view_of(asks, "en"), Job())
+    (plan,) = answers._plans.values()
+    ((_, off),) = answers.ask("compare", asks, "en")["said"]
+    assert off.startswith("B: none of the sites that are proposed (1) is switched on.")
+    said = answers.ask("compare", asks | {"open": [one for one in today if one != "O003"]}, "zh")["said"]  # something else differs
+    assert len(said) == 3
+    assert said[-1][1].startswith("B：建议新增的网点（1个）均未启用")  # noqa: RUF001
+    then = answers.ask("compare", asks | {"open": [*today, *map(str, plan.selected)]}, "en")["said"]
+    assert [text.split(":")[0] for _, text in then] == ["A", "Cost of what opens"]
+    gained = plan.covered_people - study.coverage().covered_people
+    assert f"From A to B {gained:,.0f} gain, 0 lose" in then[0][1]
+
+
 def test_a_click_finds_the_street_that_is_meant() -> None:
     xy = [(0, 0), (1000, 0), (0, 60), (1000, 60)]
     given: dict[str, Any] = {
