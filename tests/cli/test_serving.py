@@ -426,7 +426,9 @@ def test_a_proposal_none_of_whose_sites_counts_is_not_said_to_change_nothing(sam
     (plan,) = answers._plans.values()
     ((_, off),) = answers.ask("compare", asks, "en")["said"]
     assert off.startswith("B: none of the sites that are proposed (1) is switched on.")
-    said = answers.ask("compare", asks | {"open": [one for one in today if one != "O003"]}, "zh")["said"]  # something else differs
+    said = answers.ask("compare", asks | {"open": [one for one in today if one != "O003"]}, "zh")[
+        "said"
+    ]  # something else differs
     assert len(said) == 3
     assert said[-1][1].startswith("B：建议新增的网点（1个）均未启用")  # noqa: RUF001
     then = answers.ask("compare", asks | {"open": [*today, *map(str, plan.selected)]}, "en")["said"]
@@ -1113,6 +1115,7 @@ def test_two_maps_stand_beside_each_other_and_show_the_same_place(client: Served
     page.locator("#compare").click()
     told("30", "270")  # A is today, in B the bank counts
     assert "新增覆盖240人" in said.inner_text()
+    seen.until(lambda: both(f"{OF_MAP}.getBounds().contains({OF_MAP}.options.maxBounds.pad(-0.375))") == [True, True])
     page.locator("#beside summary").click()
     both(f"{OF_MAP}.setZoom({OF_MAP}.getZoom() + 1, {{animate: false}})")
     centre = f"[{OF_MAP}.getZoom(), {OF_MAP}.getCenter().lng]"

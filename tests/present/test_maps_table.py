@@ -224,6 +224,29 @@ def test_the_map_is_never_lost(living: Opened) -> None:
     assert page.evaluate(f"{OF_MAP}.getZoom()") == pytest.approx(whole, abs=0.3)
 
 
+def test_who_sees_the_whole_area_sees_it_in_another_size_and_after_a_popup(living: Opened) -> None:
+    page = living.page
+    area = f"{OF_MAP}.options.maxBounds.pad(-0.375)"
+
+    def whole() -> bool:
+        page.wait_for_timeout(400)
+        return bool(page.evaluate(f"{OF_MAP}.getBounds().contains({area})"))
+
+    for wide, tall in ((820, 420), (1400, 900), (390, 800)):
+        page.set_viewport_size({"width": wide, "height": tall})
+        assert whole()
+    page.evaluate(f"""() => {{ const map = {OF_MAP};
+        L.popup().setLatLng({area}.getNorthWest()).setContent("at the edge of the area, ".repeat(9)).openOn(map); }}""")
+    assert not whole()
+    page.evaluate(f"{OF_MAP}.closePopup()")
+    assert whole()
+    page.evaluate(f"{OF_MAP}.setZoom({OF_MAP}.getZoom() + 3, {{animate: false}})")
+    zoom = page.evaluate(f"{OF_MAP}.getZoom()")
+    page.set_viewport_size({"width": 1400, "height": 900})  # who looks closer goes on to
+    assert not whole()
+    assert page.evaluate(f"{OF_MAP}.getZoom()") == zoom
+
+
 def test_a_sheet_shows_the_whole_map_with_legend_and_sources(living: Opened) -> None:
     page = living.page
     page.emulate_media(media="print")

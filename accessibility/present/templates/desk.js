@@ -167,6 +167,8 @@ const take = (name, drawn = "") => {
   tell("explaining", name === "explain");
   tell("draw", drawn);
   state({ add: say("click_map"), explain: say("explain_how") }[name] ?? "");
+  const legend = frame.contentDocument.querySelector(".legend");
+  if ((name || drawn) && frame.contentWindow.innerWidth <= 760) legend.open = false;  // a phone needs the room for the map
 };
 // Escape puts the tool down, on the bar and on the map.
 const letGo = () => { if (find("draw").value || ["add", "explain"].some((one) => find(one).getAttribute("aria-pressed") === "true")) take(""); };

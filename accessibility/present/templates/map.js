@@ -180,6 +180,7 @@ const coverageMap = (() => {
     const choose = (name) => {
       for (const button of buttons) button.setAttribute("aria-pressed", button.dataset.tab === name);
       for (const tab of document.querySelectorAll(".tab")) tab.hidden = tab.id !== `tab-${name}`;
+      legend.scrollTop = 0;
       document.dispatchEvent(new CustomEvent("tab", { detail: name }));
     };
     for (const button of buttons) button.addEventListener("click", () => choose(button.dataset.tab));
@@ -190,16 +191,38 @@ const coverageMap = (() => {
     <path d="M1 5V1h4M9 1h4v4M13 9v4H9M5 13H1V9"/></svg>`;
   // A map that is not shown, as in a tab behind others, has no room, and Leaflet finds no zoom for none: it shows the area
   // once it has some, unless something else was looked at meanwhile.
+  const MARGIN = 12, hasRoom = ({ x, y }) => Math.min(x, y) > 2 * MARGIN;
   const showArea = (map, animate = false) => {
-    const area = L.latLngBounds(data.bounds), margin = 12, { x, y } = map.getSize();
-    if (Math.min(x, y) > 2 * margin) {
-      map.fitBounds(area, { padding: [margin, margin], animate });
+    const area = L.latLngBounds(data.bounds);
+    if (hasRoom(map.getSize())) {
+      map.fitBounds(area, { padding: [MARGIN, MARGIN], animate });
       return;
     }
     map.setView(area.getCenter(), 10, { animate: false });
     const again = () => showArea(map);
     map.once("resize", again);
     map.once("movestart", () => map.off("resize", again));
+  };
+
+  // One that shows the whole area does so in another size, too: beside another map, or where the window has become narrow.
+  const keepWhole = (map) => {
+    const area = L.latLngBounds(data.bounds);
+    let size = map.getSize(), zoom = map.getZoom(), whole = true;
+    const isWhole = () => map.getBounds().contains(area) && map.getZoom() >= map.getBoundsZoom(area, false, L.point(2 * MARGIN, 2 * MARGIN));
+    const reads = () => Boolean(map._popup && map.hasLayer(map._popup));
+    const settle = (nudged) => {  // by what has opened at its edge, which is nobody's wish to look elsewhere
+      whole = isWhole() || (whole && nudged && map.getZoom() === zoom && reads());
+      zoom = map.getZoom();
+    };
+    const back = () => { if (whole && !reads() && !map.getBounds().contains(area)) showArea(map); };
+    map.on("popupclose", () => setTimeout(back));  // after the click that closes it: that means what was seen
+    map.on("dragend", () => settle(false));
+    map.on("moveend", () => { if (map.getSize().equals(size)) settle(true); });
+    map.on("resize", () => {
+      if (!hasRoom(map.getSize())) return;
+      size = map.getSize();
+      if (whole && !document.body.classList.contains("paper")) showArea(map);
+    });
   };
 
   // The whole area again, by a button; nobody loses the map by zooming out or dragging it away.
@@ -329,6 +352,7 @@ const coverageMap = (() => {
     map.on("baselayerchange", ({ name }) => panel.legendOf(name));
     document.addEventListener("keydown", ({ key }) => { if (key === "Escape") map.closePopup(); });
     keepInSight(map);
+    keepWhole(map);
     paper(map);
     names.start(map);
     map.on("zoomend", () => thin(map));

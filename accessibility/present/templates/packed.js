@@ -83,7 +83,7 @@ const colourBits = (colour) => {
 };
 const reading = (map, read) => {
   const control = L.control({ position: "bottomleft" }), box = L.DomUtil.create("div", "reading");
-  const rest = words(narrow() ? "tap" : "point");
+  const rest = words(matchMedia("(hover: none)").matches ? "tap" : "point");
   let last = 0;
   control.onAdd = () => box;
   control.addTo(map);
