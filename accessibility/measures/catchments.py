@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from accessibility.demand import Demand
     from accessibility.sites import Sites
     from accessibility.streets.network import Network
+    from accessibility.streets.snapping import Positions
 
     Pairs = tuple[NDArray[np.int64], NDArray[np.float64]]
+    _Homes = tuple[search.Homes, float, int]
 
 
 @checked
@@ -147,59 +150,85 @@ def trace_catchments(
     standard = Standard() if standard is None else standard
     walker = Walker() if walker is None else walker
     snapped = snap_study(network, demand, sites) if snapped is None else snapped
-    trace = _Tracing(network=network, demand=demand, sites=sites, standard=standard, walker=walker, snapped=snapped)
-    pairs = [trace.along_streets(("walk",)), trace.straight()]
-    # Who walks no farther than the limit is within a radius of it, however the lengths of the streets are rounded.
-    pairs.append(trace.along_streets(("network", "radius")))
-    n = max(len(demand), 1)
-    key, cost = (np.concatenate(part) for part in zip(*pairs, strict=True))
-    order = np.argsort(key, kind="stable")  # the parts are sorted: this merges them
-    key, cost = key[order], cost[order]
-    first = np.flatnonzero(np.append(True, key[1:] != key[:-1])) if len(key) else np.empty(0, np.intp)
-    least = np.minimum.reduceat(cost, first) if len(key) else cost
-    start = np.searchsorted(key[first], np.arange(len(sites) + 1, dtype=np.int64) * n)
-    return Catchments(start=start, demand=(key[first] % n).astype(np.int32), cost=least)
+    people = Tracing(network=network, demand=demand, standard=standard, walker=walker, at=snapped.demand)
+    return people.within_reach(sites, snapped.sites)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Tracing:
-    """One question for catchments, in parts by measure."""
+class Tracing:
+    """People whom sites may cover, made ready once for every question."""
 
+    # network, demand, standard, walker: streets, people, what near enough means
     network: Network
     demand: Demand
-    sites: Sites
     standard: Standard
     walker: Walker
-    snapped: Snapped
+    at: Positions  # where the people stand
+
+    def within_reach(self, sites: Sites, at: Positions) -> Catchments:
+        """Return whom each of some sites would cover, as `trace_catchments` does; `at` is where they stand."""
+        pairs = [self._along_streets(self._walking, at), self._straight(sites), self._along_streets(self._measured, at)]
+        n = max(len(self.demand), 1)
+        key, cost = (np.concatenate(part) for part in zip(*pairs, strict=True))
+        order = np.argsort(key, kind="stable")  # the parts are sorted: this merges them
+        key, cost = key[order], cost[order]
+        first = np.flatnonzero(np.append(True, key[1:] != key[:-1])) if len(key) else np.empty(0, np.intp)
+        least = np.minimum.reduceat(cost, first) if len(key) else cost
+        start = np.searchsorted(key[first], np.arange(len(sites) + 1, dtype=np.int64) * n)
+        return Catchments(start=start, demand=(key[first] % n).astype(np.int32), cost=least)
+
+    def ready(self) -> Self:
+        """Return the same, with all made that the first question would wait for."""
+        _ = self._walking, self._measured
+        return self
+
+    @cached_property
+    def _walking(self) -> _Homes | None:
+        """Those whose rule is a time."""
+        return self._homes(("walk",), self.walker, self.walker.leg_ms_per_m)
+
+    @cached_property
+    def _measured(self) -> _Homes | None:
+        """Those whose rule is a length.
+
+        Who walks no farther than the limit is within a radius of it, however the lengths of the streets are rounded.
+        """
+        return self._homes(("network", "radius"), None, self.walker.leg_cm_per_m)
+
+    def _homes(self, measures: Container[str], walker: Walker | None, per_m: float) -> _Homes | None:
+        """Return those on the streets whose rule has one of the measures, and what a metre of an access leg costs."""
+        cutoff = self._cutoff(measures)
+        if not (cutoff >= 0).any():
+            return None
+        everyone = self.at.stops(per_m)
+        people = search.Stops(
+            edge=np.where(cutoff >= 0, everyone.edge, np.int32(NOWHERE)), fraction=everyone.fraction, leg=everyone.leg
+        )
+        limit = np.minimum(np.maximum(cutoff, 0), search.UNREACHED).astype(np.uint32)
+        arcs = self.network.packed.arcs(walker, open_compounds=self.walker.open_compounds)
+        return search.Homes.of(arcs, people, limit), per_m, CM_PER_M if walker is None else MS_PER_S
 
     def _cutoff(self, measures: Container[str]) -> NDArray[np.int64]:
         """Return the limit of each demand point whose rule has one of the measures, -1 of the others."""
         asked = [cutoff for measure, cutoff in self.demand.cutoffs(self.standard).items() if measure in measures]
         return np.maximum.reduce(asked) if asked else np.full(len(self.demand), -1, np.int64)
 
-    def along_streets(self, measures: Container[str]) -> Pairs:
+    def _along_streets(self, homes: _Homes | None, at: Positions) -> Pairs:
         """Return the pairs ``site * n + demand``, ascending, and their seconds or metres."""
-        cutoff = self._cutoff(measures)
-        if not (cutoff >= 0).any():
+        if homes is None:
             return np.empty(0, np.int64), np.empty(0)
-        on_foot = "walk" in measures
-        scale = MS_PER_S if on_foot else CM_PER_M
-        per_m = self.walker.leg_ms_per_m if on_foot else self.walker.leg_cm_per_m
-        arcs = self.network.packed.arcs(self.walker if on_foot else None, open_compounds=self.walker.open_compounds)
-        everyone = self.snapped.demand.stops(per_m)
-        people = search.Stops(
-            edge=np.where(cutoff >= 0, everyone.edge, np.int32(NOWHERE)), fraction=everyone.fraction, leg=everyone.leg
-        )
-        limit = np.minimum(np.maximum(cutoff, 0), search.UNREACHED).astype(np.uint32)
-        start, person, cost = search.catchments(arcs, self.snapped.sites.stops(per_m), people, limit)
-        site = np.repeat(np.arange(len(self.sites)), np.diff(start))
+        people, per_m, scale = homes
+        start, person, cost = people.reached_from(at.stops(per_m))
+        site = np.repeat(np.arange(len(at)), np.diff(start))
         return site * len(self.demand) + person, cost / scale
 
-    def straight(self) -> Pairs:
+    def _straight(self, sites: Sites) -> Pairs:
         """Return the pairs within the radius of the points whose rule is one, and their geodesic metres."""
         cutoff = self._cutoff(("radius",))
+        if not (cutoff >= 0).any():
+            return np.empty(0, np.int64), np.empty(0)
         people_xy = transform(self.demand.xy, self.demand.crs, self.network.crs)
-        site_xy = transform(self.sites.xy, self.sites.crs, self.network.crs)
+        site_xy = transform(sites.xy, sites.crs, self.network.crs)
         site, person, metres = pairs_within(people_xy, site_xy, cutoff / CM_PER_M, self.network.crs)
         within = np.rint(metres * CM_PER_M) <= cutoff[person]
         return (site * len(self.demand) + person)[within], metres[within]

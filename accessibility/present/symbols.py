@@ -286,19 +286,19 @@ def site_layers(coverage: Coverage, words: MapWords, called: Called) -> list[dic
         site.
     """
     sites = coverage.sites
-    lonlat = sites.lonlat
+    places = np.round(sites.lonlat, 5).tolist()
     decided = coverage.covered & (coverage.nearest >= 0)
     served = np.bincount(coverage.nearest[decided], weights=coverage.demand.population[decided], minlength=len(sites))
     found = []
     for kind, is_open in KINDS:
-        features = []
+        features, what = [], words(f"site_{site_key(kind, is_open=is_open)}")
         for row in np.flatnonzero((sites.kind == kind) & (sites.open == is_open)).tolist():
             name, ident = called(sites.ids[row], sites.name[row]), str(sites.ids[row])
-            what = words(f"site_{site_key(kind, is_open=is_open)}")
             texts = {"name": safe_html(name), "what": what, "id": safe_html(ident), "row": row}
             texts["people"] = words("nearest_for", people=count(served[row])) if is_open else ""
             texts |= _room(coverage, row, words)
-            features.append(feature(row, shapely.Point(lonlat[row]), texts))
+            place = {"type": "Point", "coordinates": places[row]}  # one by one through a library takes most of the time
+            features.append({"type": "Feature", "id": row, "geometry": place, "properties": texts})
         if features:
             layer = {"key": site_key(kind, is_open=is_open), "counts": is_open, "features": features}
             name = layer_name(kind, words, is_open=is_open, sites=len(features))

@@ -17,7 +17,7 @@ from accessibility.errors import InputError
 from accessibility.present.language import MapWords
 from accessibility.present.map.coverage_map import Followed, Proposal, draw_sheet
 from accessibility.siting.effort import heeding
-from accessibility.study.mapping import MapOptions, lay_out_study
+from accessibility.study.mapping import MapOptions, lay_out_study, trace_people
 from accessibility.study.scenariofile import read_scenarios, scenario_values
 from accessibility.study.views import Gauge, Nearby, View, click_of, narrowed_of, place_of, view_of
 from accessibility.whatif.scenario import Scenario, Settings
@@ -245,7 +245,8 @@ class Answers:
         """Return the map of a view as a page; the same view is drawn once."""
 
         def draw() -> str:
-            return str(draw_sheet(self._follows(view, progress).sheet).get_root().render())
+            shown = self._follows(view, progress).ready()
+            return str(draw_sheet(shown.sheet).get_root().render())
 
         return self._kept(self._pages, _KEPT_PAGES, view, draw)
 
@@ -284,7 +285,9 @@ class Answers:
     @cached_property
     def _today(self) -> MapSheet:
         """What the map of today shows: what lies below the people, and whom each site covers, is worked out once."""
-        return lay_out_study(self.study, self.study.coverage(), None, self._options(View()))
+        today = self.study.coverage()
+        trace_people(self.study.network, today)  # the first step is as quick as the next
+        return lay_out_study(self.study, today, None, self._options(View()))
 
     def _laid_out(self, view: View, progress: Job) -> MapSheet:
         """Return what the map of a view shows."""

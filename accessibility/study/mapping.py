@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.measures.catchments import Catchments, trace_catchments
+from accessibility.measures.catchments import Catchments, Tracing, trace_catchments
 from accessibility.present.language import count
 from accessibility.present.manifest import record_figures
 from accessibility.present.map.coverage_map import Backdrop, Proposal, Switches, draw_sheet
@@ -217,8 +217,7 @@ def retrace_catchments(network: Network, now: Coverage, before: Coverage, traced
     for name in ("edge", "fraction", "leg_m"):
         stays &= getattr(here, name)[:n] == getattr(there, name)
     other = np.flatnonzero(~np.append(stays, np.zeros(len(sites) - n, np.bool_)))
-    snapped = replace(now.snapped, sites=here.take(other))
-    anew = trace_catchments(streets, demand, sites.take(other), standard, walker, snapped)
+    anew = trace_people(network, before).within_reach(sites.take(other), here.take(other))
     rows = dict(zip(other.tolist(), range(len(other)), strict=True))
     parts = [(anew, rows[row]) if row in rows else (traced, row) for row in range(len(sites))]
     pieces = [(of.start[row], of.start[row + 1], of) for of, row in parts]
@@ -227,6 +226,15 @@ def retrace_catchments(network: Network, now: Coverage, before: Coverage, traced
         demand=np.concatenate([of.demand[begin:end] for begin, end, of in pieces]),
         cost=np.concatenate([of.cost[begin:end] for begin, end, of in pieces]),
     )
+
+
+def trace_people(network: Network, now: Coverage) -> Tracing:
+    """Return the people of a coverage, ready to be asked by whom a site would be used: made once, and kept with it."""
+    snapped, walker, standard = now.snapped, now.walker, now.standard
+    streets, demand = snapped.streets(network), now.demand
+    people = Tracing(network=streets, demand=demand, standard=standard, walker=walker, at=snapped.demand)
+    found: Tracing = snapped.known.get(("tracing", walker, standard), people.ready)
+    return found
 
 
 _COLUMNS = ("beside_a", "beside_b", "beside_gained", "beside_lost", "change")

@@ -11,7 +11,7 @@ from browsing import MARKS, OF_MAP
 
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.tables import TOTAL
-from accessibility.present.map.outlines import count
+from accessibility.present.language import count
 from accessibility.study.answers import told_why
 from accessibility.wording import percent_text
 

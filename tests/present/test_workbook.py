@@ -18,8 +18,8 @@ import reportworlds
 
 from accessibility import InputError, OutputError
 from accessibility.errors import visible
+from accessibility.present.language import count
 from accessibility.present.layers.files import write_csv
-from accessibility.present.map.outlines import count
 from accessibility.present.report.sheets import tabulate_sheets
 from accessibility.present.report.workbook import write_workbook
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import folium
 import numpy as np
@@ -368,6 +368,11 @@ class Followed:
     def ways(self) -> dict[str, NDArray[np.uint8]]:
         """What each way to colour the people shows of each point, ``(n,)`` each, by name, the first one first."""
         return {layer.name: class_bytes(layer) for layer in self.sheet.layers}
+
+    def ready(self) -> Self:
+        """Return the same, with all made that the first step from here would wait for."""
+        _ = self.read, self.planes, self.ways, self.sheet.dot_rows
+        return self
 
     def since(self, before: Followed) -> dict[str, Any] | None:
         """Return what differs from a map before.

@@ -163,15 +163,18 @@ class _Known:
         What another site parts off comes last, and all else keeps its class: a page that follows is told of few.
         """
         pairs, was = dict(zip(self.rows.tolist(), self.classes.pairs, strict=True)), self.catchments
-        stay = {row for row in rows.tolist() if row in pairs and np.array_equal(catchments.of(row), was.of(row))}
+        stay = {
+            row for row in rows.tolist() if row in pairs and np.array_equal(_within(catchments, row), _within(was, row))
+        }
         if 2 * len(stay) < len(rows) or not np.array_equal(cell, self.cell):
             return None
-        of, root = self.classes.of.copy(), np.arange(self.classes.count)
+        count = self.classes.count
+        of, root = self.classes.of.copy(), np.arange(count)
         size = np.bincount(of, minlength=len(root))
         for row in rows.tolist():
             if row in stay:
                 continue
-            here = catchments.of(row)
+            here = _within(catchments, row)
             found, inside, reached = np.unique(of[here], return_inverse=True, return_counts=True)
             parted = reached < size[found]
             fresh = np.where(parted, len(root) + np.cumsum(parted) - 1, found)
@@ -179,10 +182,16 @@ class _Known:
             size[found] -= np.where(parted, reached, 0)
             size, root = np.append(size, reached[parted]), np.append(root, root[found[parted]])
 
+        is_parted = np.zeros(count, np.bool_)
+        is_parted[root[count:]] = True
+
         def within(row: int) -> NDArray[np.int64]:
             if row not in stay:
-                return np.unique(of[catchments.of(row)])
-            return np.flatnonzero(np.isin(root, pairs[row]))
+                return np.unique(of[_within(catchments, row)])
+            same: NDArray[np.int64] = pairs[row]
+            if not is_parted[same].any():
+                return same
+            return np.concatenate([same, count + np.flatnonzero(np.isin(root[count:], same))])
 
         return _Classes(of=of, count=len(root), pairs=[within(row) for row in rows.tolist()])
 
@@ -227,10 +236,8 @@ def embed_switches(
     cell = ground.place * 2 + before
     needed = coverage.sites.open.copy()
     needed[list(keep)] = True
-    worth = _worth(switches.catchments, coverage)
     others = np.flatnonzero(~needed)
-    others = others[np.lexsort((others, -worth[others]))]
-    kept = len(others)
+    worth, kept = np.zeros(0), len(others)  # what each is worth is asked where not all of them fit
     while True:
         rows = np.sort(np.concatenate([np.flatnonzero(needed), others[:kept]]))
         classes = None if known is None else known.classed(switches.catchments, rows, cell)
@@ -240,6 +247,9 @@ def embed_switches(
         size = len(data["packed"])
         if size <= budget or not kept:
             break
+        if not worth.size:
+            worth = _worth(switches.catchments, coverage)
+            others = others[np.lexsort((others, -worth[others]))]
         kept = min(kept - 1, int(kept * _KEPT * budget / size))
     left = others[kept:]
     return SwitchLayer(
@@ -303,6 +313,11 @@ def _worth(catchments: Catchments, coverage: Coverage) -> NDArray[np.float64]:
     return worth.astype(np.float64)  # of no pair at all, whole numbers
 
 
+def _within(catchments: Catchments, site: int) -> NDArray[np.int32]:
+    """Return whom a site would cover, as `Catchments.of` does without a look at its argument: hundreds are asked."""
+    return catchments.demand[catchments.start[site] : catchments.start[site + 1]]
+
+
 def _placed(coverage: Coverage) -> NDArray[np.float64]:
     """Return the places of the people; those without one stand where the first of the others does."""
     xy = coverage.demand.xy
@@ -316,7 +331,7 @@ def _merge(catchments: Catchments, rows: NDArray[np.intp], cell: NDArray[np.int6
     of = of.astype(np.int64)
     fresh = int(of.max(initial=-1)) + 1
     for site in rows:  # each site parts the classes into those within its reach and the others
-        here = catchments.of(site)
+        here = _within(catchments, site)
         parted, inside = np.unique(of[here], return_inverse=True)
         of[here] = fresh + inside
         fresh += len(parted)
@@ -325,7 +340,7 @@ def _merge(catchments: Catchments, rows: NDArray[np.intp], cell: NDArray[np.int6
     number = np.empty(len(first), np.int64)
     number[np.argsort(first)] = np.arange(len(first))
     of[order] = number[back]
-    return _Classes(of=of, count=len(first), pairs=[np.unique(of[catchments.of(site)]) for site in rows])
+    return _Classes(of=of, count=len(first), pairs=[np.unique(of[_within(catchments, site)]) for site in rows])
 
 
 def _data(classes: _Classes, rows: NDArray[np.intp], cell: NDArray[np.int64], ground: _Ground) -> dict[str, Any]:

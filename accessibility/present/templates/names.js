@@ -137,15 +137,20 @@ const names = (() => {
   let shown = null;
   const layer = () => { return shown = new Names(); };
 
-  // Every name there is, the most important first.
+  // Every name there is, the most important first. Those of the ground stay: to read them takes longer than all else anew.
+  let ground = null;
+  const read = ({ districts, places, streets }) => ({
+    places: [...districts.map(([text, at]) => ({ text: plain(text), kind: "district", at })),
+      ...places.map(([text, at, rank]) => ({ text: plain(text), kind: "settlement", at, rank }))],
+    lines: streets.flatMap(({ text, rank, lines: found }) => {
+      const said = plain(text);
+      return found.map((line) => ({ text: said, kind: "street", rank, line }));
+    }),
+  });
   const gather = () => {
-    const of = data.names;
-    const lines = of.streets.flatMap(({ text, rank, lines: found }) => found.map((line) => ({ text: plain(text), kind: "street", rank, line })));
+    ground ??= read(data.names);
     const sites = signs.filter(({ text }) => text).map(({ marker, text }) => ({ text, kind: "site", at: marker.getLatLng(), marker }));
-    named = [
-      ...of.districts.map(([text, at]) => ({ text: plain(text), kind: "district", at })),
-      ...of.places.map(([text, at, rank]) => ({ text: plain(text), kind: "settlement", at, rank })), ...sites, ...lines,
-    ];
+    named = [...ground.places, ...sites, ...ground.lines];
   };
 
   const start = (map) => {

@@ -33,7 +33,7 @@ A straight road of 1 km, a site at each end, people at 400 m and at 900 m. The o
 from __future__ import annotations
 
 from accessibility.streets.search.both import UNKNOWN, Attached, catchments_by_both
-from accessibility.streets.search.bounded import catchments, fill_in
+from accessibility.streets.search.bounded import Homes, catchments, fill_in
 from accessibility.streets.search.multisource import UNREACHED, Stops, nearest, read_labels, split_labels
 from accessibility.streets.search.updates import (
     Change,
@@ -51,6 +51,7 @@ __all__ = [
     "UNREACHED",
     "Attached",
     "Change",
+    "Homes",
     "Standing",
     "Stops",
     "catchments",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -74,21 +74,7 @@ def catchments(arcs: Arcs, sites: Stops, people: Stops, cutoff: NDArray[np.uint3
     >>> start.tolist(), person.tolist(), cost.tolist()
     ([0, 1, 2], [0, 1], [400000, 100000])
     """
-    cutoff = np.minimum(cutoff, UNREACHED - np.uint32(1)).astype(np.uint32)
-    rows = along_the_curve(arcs, people)
-    here = Stops(edge=people.edge[rows], fraction=people.fraction[rows], leg=people.leg[rows])
-    wanted = (first_on_edge(here, len(arcs.home)), here.edge, here.fraction, here.leg, cutoff[rows], rows)
-    asked = _Asked(arcs=arcs, sites=sites, attached=attach(arcs, here), wanted=wanted)
-    order = along_the_curve(arcs, sites)
-    tried, parts = order[:0], []
-    if is_far(arcs, len(rows), len(order), guessed(arcs, int(cutoff.max(initial=0)))):
-        tried = order[:: max(len(order) // _TRIED, 1)][:_TRIED].copy()
-        parts, order = [asked.trace(tried)], order[~np.isin(order, tried)]
-    far = len(tried) > 0 and is_far(arcs, len(rows), len(order), parts[0].touched / len(tried))
-    size, search = (LANES, asked.spread) if far else (BATCH, asked.trace)
-    batches = [order[at : at + size] for at in range(0, len(order), size)]
-    with ThreadPoolExecutor(max_workers=max(1, min(nb.get_num_threads(), len(batches)))) as pool:
-        return by_site(len(sites.edge), [*parts, *pool.map(search, batches)])
+    return Homes.of(arcs, people, cutoff).reached_from(sites)
 
 
 def guessed(arcs: Arcs, limit: int) -> int:
@@ -117,31 +103,107 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Asked:
-    """The same people, looked for from some sites after others."""
+class Homes:
+    """People on the streets, each with a limit of their own, attached once for every question.
+
+    Parameters
+    ----------
+    arcs
+        The plain arcs, reversed.
+    attached
+        ``(n + 1,)`` where the ways home from each node begin, and ``(w,)`` ``cost << 32 | person`` of these.
+    wanted
+        ``(m,)`` the first person on each edge; ``(k,)`` edges, fractions, access legs, limits, rows of who stands
+        somewhere, along the curve.
+
+    Examples
+    --------
+    >>> near = search.Homes.of(arcs, people, np.array([500_000, 300_000], np.uint32))
+    >>> [part.tolist() for part in near.reached_from(sites)]
+    [[0, 1, 2], [0, 1], [400000, 100000]]
+    """
 
     arcs: Arcs
-    sites: Stops
     attached: tuple[NDArray[np.uint32], NDArray[np.uint64]]
     wanted: tuple[NDArray[Any], ...]
 
+    @classmethod
+    def of(cls, arcs: Arcs, people: Stops, cutoff: NDArray[np.uint32]) -> Homes:
+        """Return people attached to the streets; those who stand nowhere are left out.
+
+        Parameters
+        ----------
+        arcs
+            The plain arcs, reversed.
+        people
+            Where they stand.
+        cutoff
+            ``(n,)`` greatest cost for each person, both access legs in, ``<=``.
+
+        Returns
+        -------
+        Homes
+            Everybody who stands somewhere.
+
+        Examples
+        --------
+        >>> search.Homes.of(arcs, people, np.array([500_000, 300_000], np.uint32)).wanted[5].tolist()
+        [0, 1]
+        """
+        cutoff = np.minimum(cutoff, UNREACHED - np.uint32(1)).astype(np.uint32)
+        rows = along_the_curve(arcs, people)
+        here = Stops(edge=people.edge[rows], fraction=people.fraction[rows], leg=people.leg[rows])
+        on_edge = (first_on_edge(here, len(arcs.home)), here.edge, here.fraction, here.leg)
+        return cls(arcs=arcs, attached=attach(arcs, here), wanted=(*on_edge, cutoff[rows], rows))
+
+    def reached_from(self, sites: Stops) -> Pairs:
+        """Return who can walk to each site, as `catchments` does.
+
+        Parameters
+        ----------
+        sites
+            Where they stand; those that stand nowhere are in no pair.
+
+        Returns
+        -------
+        tuple
+            Starts, people and costs.
+
+        Examples
+        --------
+        >>> [part.tolist() for part in search.Homes.of(arcs, people, np.zeros(2, np.uint32)).reached_from(sites)]
+        [[0, 0, 0], [], []]
+        """
+        arcs, rows = self.arcs, self.wanted[5]
+        order = along_the_curve(arcs, sites)
+        tried, parts = order[:0], []
+        if is_far(arcs, len(rows), len(order), guessed(arcs, self._limit)):
+            tried = order[:: max(len(order) // _TRIED, 1)][:_TRIED].copy()
+            parts, order = [self._trace(sites, tried)], order[~np.isin(order, tried)]
+        far = len(tried) > 0 and is_far(arcs, len(rows), len(order), parts[0].touched / len(tried))
+        size, search = (LANES, self._spread) if far else (BATCH, self._trace)
+        batches = [order[at : at + size] for at in range(0, len(order), size)]
+        with ThreadPoolExecutor(max_workers=max(1, min(nb.get_num_threads(), len(batches)))) as pool:
+            return by_site(len(sites.edge), [*parts, *pool.map(partial(search, sites), batches)])
+
     @cached_property
-    def ascending(self) -> NDArray[np.int64]:
+    def _limit(self) -> int:
+        """The greatest limit of anybody who stands somewhere."""
+        return int(self.wanted[4].max(initial=0))
+
+    @cached_property
+    def _ascending(self) -> NDArray[np.int64]:
         """The people in the order of their rows."""
         return np.argsort(self.wanted[5])
 
     @property
-    def costs(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    def _costs(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         """What the edges cost, along and against."""
         return self.arcs.impedance.along, self.arcs.impedance.against
 
-    def at(self, batch: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.uint32]]:
-        """Return where some sites stand, and their access legs."""
-        return self.sites.edge[batch], self.sites.fraction[batch], self.sites.leg[batch]
-
-    def trace(self, batch: NDArray[np.int64]) -> Found:
+    def _trace(self, sites: Stops, batch: NDArray[np.int64]) -> Found:
         """Search from each of some sites as far as people go."""
-        arcs, limit = self.arcs, int(self.wanted[4].max(initial=0))
+        arcs, limit = self.arcs, self._limit
         shift, ring = _buckets(arcs, limit)
         count = np.zeros(len(batch), np.int64)
         # The system gives memory only where it is written to: no more than a catchment needs.
@@ -149,26 +211,33 @@ class _Asked:
         persons = (np.full(len(self.wanted[4]), _FAR, np.uint32), np.empty(len(self.wanted[4]), np.uint32))
         marks = (nodes, persons, np.full(int(ring), NOBODY, np.uint32))
         graph, everyone = (arcs.start, arcs.arcs, arcs.street), (self.attached, self.wanted)
-        there, bounds = (*self.at(batch), count), (np.uint64(limit), shift, ring)
-        found, total, touched = _trace(self.costs, graph, everyone, there, marks, bounds)
+        there, bounds = (*_places(sites, batch), count), (np.uint64(limit), shift, ring)
+        found, total, touched = _trace(self._costs, graph, everyone, there, marks, bounds)
         found = found[:total].copy()
         for first, last in pairwise(np.concatenate([[0], np.cumsum(count)]).tolist()):
             found[first:last].sort()
         return Found(batch, count, found, int(touched))
 
-    def spread(self, batch: NDArray[np.int64]) -> Found:
+    def _spread(self, sites: Stops, batch: NDArray[np.int64]) -> Found:
         """Search from some sites together, everywhere."""
-        ladder, street = self.arcs.ladder, self.arcs.street[self.sites.edge[batch]]
+        ladder, street = self.arcs.ladder, self.arcs.street[sites.edge[batch]]
         cutoff, rows = self.wanted[4:]
         labels = np.full((len(self.arcs), LANES), UNREACHED, np.uint32)
         arcs = (ladder.start, ladder.to, ladder.up, ladder.down)
-        spread(arcs, (self.costs, ladder.place[street]), self.at(batch), labels)
+        spread(arcs, (self._costs, ladder.place[street]), _places(sites, batch), labels)
         near = np.full((len(rows), LANES), UNREACHED, np.uint32)
         walk_home(self.attached, ladder.place, labels, near)
-        _walk_straight(self.costs, self.wanted, self.at(batch), near)
+        _walk_straight(self._costs, self.wanted, _places(sites, batch), near)
         found = np.empty((LANES, len(rows) + 1), np.uint64)
-        count = within(near, self.ascending, rows, cutoff, found)[: len(batch)]
+        count = within(near, self._ascending, rows, cutoff, found)[: len(batch)]
         return Found(batch, count, np.concatenate([found[lane, :several] for lane, several in enumerate(count)]))
+
+
+def _places(
+    sites: Stops, batch: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.uint32]]:
+    """Return where some sites stand, and their access legs."""
+    return sites.edge[batch], sites.fraction[batch], sites.leg[batch]
 
 
 def along_the_curve(arcs: Arcs, stops: Stops) -> NDArray[np.int64]:
