@@ -41,7 +41,7 @@ class Limits:
     def __post_init__(self) -> None:
         """Refuse numbers that limit nothing: negative, not whole, not a number."""
         if self.sites is not None:
-            object.__setattr__(self, "sites", _count(self.sites))
+            object.__setattr__(self, "sites", number_of_sites(self.sites, "sites"))
         if self.budget is not None:
             object.__setattr__(self, "budget", _cost(self.budget))
 
@@ -194,14 +194,15 @@ def least_share(problem: Problem, covered: NDArray[np.bool_], names: Iterable[st
     return min((Fraction(there[name], people[name]) for name in names if people[name] > 0), default=Fraction(1))
 
 
-def _count(sites: int) -> int:
+def number_of_sites(given: int, name: str) -> int:
+    """Return a number of sites; raise `InputError` where it is not whole, or below 0."""
     try:
-        count = operator.index(sites)
+        count = operator.index(given)
     except TypeError as error:
-        msg = f"sites is {sites!r}; expected a whole number of sites"
+        msg = f"{name} is {given!r}; expected a whole number of sites"
         raise InputError(msg) from error
     if count < 0:
-        msg = f"sites is {count}; expected 0 or more"
+        msg = f"{name} is {count}; expected 0 or more"
         raise InputError(msg)
     return count
 

@@ -120,10 +120,8 @@ def read_grids(path: Path, points: int) -> tuple[tuple[NDArray[np.str_], ...], D
     density = None
     if "cell" in told:
         density = Density(people=told["people"], cell=told["cell"].astype(np.intp), level=int(told["level"]))
-    counts = {len(one) for one in (*shifted, *([] if density is None else [density.cell]))}
-    if counts - {points}:
-        msg = f"{path.name}: has {max(counts):,} places, the people stand at {points:,}; expected as many"
-        raise InputError(msg)
+    for one in (*shifted, *([] if density is None else [density.cell])):
+        _refuse_other_places(path, len(one), points)
     return shifted, density
 
 
@@ -136,10 +134,14 @@ def read_shapes(path: Path, ids: NDArray[np.object_]) -> gpd.GeoSeries:
         A file that is missing or unreadable, or has another number of people.
     """
     shapes = read_vector(path).geometry
-    if len(shapes) != len(ids):
-        msg = f"{path.name}: has {len(shapes):,} places, the people stand at {len(ids):,}; expected as many"
-        raise InputError(msg)
+    _refuse_other_places(path, len(shapes), len(ids))
     return shapes.set_axis(pd.Index(ids))
+
+
+def _refuse_other_places(path: Path, places: int, people: int) -> None:
+    if places != people:
+        msg = f"{path.name}: has {places:,} places, the people stand at {people:,}; expected as many"
+        raise InputError(msg)
 
 
 def _told_findings(study: Studied, files: dict[str, str]) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def test_floors_out_of_reach_say_how_many_people_are_missing() -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({}, "limit"),
+        ({}, "neither sites nor budget"),
         ({"sites": 1, "weight": 1.5}, "weight is 1.5"),
         ({"sites": 1, "weight": float("nan")}, "weight is no number"),
         ({"budget": -1}, "0 or more"),

@@ -129,7 +129,7 @@ def test_edges_of_the_limits() -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({}, "limit"),
+        ({}, "neither sites nor budget"),
         ({"sites": -1}, "0 or more"),
         ({"budget": float("nan")}, "0 or more"),
         ({"sites": 1, "gap": -1.0}, "gap is -1"),

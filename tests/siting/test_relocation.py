@@ -166,7 +166,7 @@ def test_floors_hold_after_closing() -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"close": 1}, "limit"),
+        ({"close": 1}, "neither sites nor budget"),
         ({"close": -1, "sites": 1}, "close is -1"),
         ({"close": 0.5, "sites": 1}, "close is 0.5"),
         ({"close": 1, "budget": float("nan")}, "0 or more"),

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-import operator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
-from accessibility.errors import InputError, UnprovenError, checked
+from accessibility.errors import UnprovenError, checked
 from accessibility.siting.certificate import proven_bound
 from accessibility.siting.counts import Moves, read_moves
 from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, Program, solve_program, solve_within
 from accessibility.siting.growing import witnessed
 from accessibility.siting.infeasible import unmet_floors
-from accessibility.siting.limits import Limits, opened_fields, refuse_boundless
+from accessibility.siting.limits import Limits, number_of_sites, opened_fields, refuse_boundless
 from accessibility.siting.medians import BUDGET, NUMBER, PACKS
 from accessibility.siting.models.mclp import cover_within
 from accessibility.siting.numbers import HALF, SUMS, TELLS, solver_unit
@@ -89,7 +88,7 @@ def solve_relocation(
     """
     allowance, limits = Allowance(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
     refuse_boundless(limits)
-    most = _closures(close)
+    most = number_of_sites(close, "close")
     start = cover_within(problem, limits, 0.0, allowance.part(_START))
     moves, terms = read_moves(problem, limits, most)
     if terms.contradiction:
@@ -110,18 +109,6 @@ def solve_relocation(
     found = (chosen, problem.people_units.amount(bound), allowance.spent_s)
     plan = replace(_plan(problem, limits, terms, moves, found), closures_limit=most)
     return ended(problem, _certified(problem, terms, moves, plan, allowance), allowance)
-
-
-def _closures(close: int) -> int:
-    try:
-        most = operator.index(close)
-    except TypeError as error:
-        msg = f"close is {close!r}; expected a whole number of sites"
-        raise InputError(msg) from error
-    if most < 0:
-        msg = f"close is {close}; expected 0 or more"
-        raise InputError(msg)
-    return most
 
 
 def _meet_floors(moves: Moves, allowance: Allowance) -> NDArray[np.bool_] | None:
