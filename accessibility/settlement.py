@@ -41,9 +41,14 @@ _MAX_CELLS = 100_000_000
 _SIDES = np.array([(0, 1, 0), (1, 1, 1), (0, 1, 0)], dtype=np.bool_)  # cells that touch
 _CORNERS = np.ones((3, 3), dtype=np.bool_)
 _AROUND = np.array([(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)])
+URBAN_RURAL_CODES = {
+    **dict.fromkeys(("111", "112"), "urban"),
+    **dict.fromkeys(("121", "122", "123"), "town"),
+    **dict.fromkeys(("210", "220"), "rural"),
+}
+"""Setting by the classification code of China's National Bureau of Statistics."""
 SETTING_WORDS = {"城区": "urban", "城市": "urban", "镇区": "town", "镇": "town", "乡村": "rural", "农村": "rural"}
 _LEVELS = {"urban": (3, 30), "town": (2, 23, 22, 21)}  # of the Degree of Urbanisation; any other is rural
-_NBS = {"urban": ("111", "112"), "town": ("121", "122", "123"), "rural": ("210", "220")}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -328,7 +333,7 @@ def settings_from_codes(codes: Iterable[object], names: Sequence[object] | None 
     >>> settings_from_codes(["111", "123", "220"])
     array(['urban', 'town', 'rural'], dtype='<U5')
     """
-    of = {code: setting for setting, known in _NBS.items() for code in known}
+    of = URBAN_RURAL_CODES
     texts = [str(code).strip().removesuffix(".0") for code in codes]
     unknown = [(row, text) for row, text in enumerate(texts) if text not in of]
     if unknown:

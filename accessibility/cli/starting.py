@@ -174,6 +174,9 @@ def study_text(found: Sequence[Recognised], folder: Path, language: Language) ->
     lines += [f"# {_told(one, say)}" for one in found if one.role in ("group", "totals")]
     if "population" not in by_role and _counted(by_role):
         lines.append(f"population = {_toml({'buildings': True})}")
+    settlement = by_role["population"].keys.get("settlement") if "population" in by_role else None
+    if settlement is not None:
+        after = after.replace('from = "degurba"', f"from = {_toml(settlement)}", 1)
     return f"{before}{_INPUTS}{chr(10).join(lines)}\n\n{comment}\n{_SETTLEMENT}{after}"
 
 
@@ -223,7 +226,7 @@ def _input(
     one: Recognised, by_role: Mapping[str, Recognised], groups: Mapping[str, str], folder: Path
 ) -> dict[str, Any]:
     keys: dict[str, Any] = {"path": _relative(one.path, folder), **one.keys}
-    keys.pop("counted", None)
+    keys = {key: value for key, value in keys.items() if key not in ("counted", "settlement")}  # said elsewhere
     if "osm" in keys:
         del keys["path"]  # the extract of the streets
     if one.role == "area" and "totals" in by_role:

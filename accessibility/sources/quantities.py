@@ -58,7 +58,10 @@ _SHOWS = {
     "money": r"\bgdp\b|生产总值",
 }
 _PARTS = {
-    "one sex": r"(?<![a-z])(?:[fm] \d{1,2}(?: |$)|(?:fe)?male\b|women\b|men\b|girls\b|boys\b)|(?:女|男)(?:性|$|人口)",
+    "one sex": (
+        r"(?<![a-z])(?:[fm] \d{1,2}(?: |$)|(?:fe)?male\b|women\b|men\b|girls\b|boys\b)"
+        r"|\b[a-z]{3} [fm] (?:19|20)\d\d\b|(?:女|男)(?:性|$|人口)"
+    ),
     "some ages": (
         r"\b(?:under|over|above) ?\d{1,2}\b|(?<!\d)\d{1,2} ?(?:\+|plus\b)|\b(?:elderly|children)\b"
         r"|\d{1,2}周?岁|老年人口?(?=$|\W|\d)|老龄人口|儿童人口"

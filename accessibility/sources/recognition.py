@@ -26,6 +26,7 @@ from accessibility.sources.tables.columns import (
 from accessibility.sources.tables.doubts import datums_said
 from accessibility.sources.tables.points import TableSpec, has_places
 from accessibility.sources.tables.reading import GEO_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES, read_table
+from accessibility.sources.tables.rows import settings_told
 from accessibility.sources.tables.workbooks import shown_sheets
 from accessibility.sources.vectors import layer_names
 from accessibility.wording import day_text, plain_words
@@ -359,9 +360,13 @@ def _of_places(path: Path, table: pd.DataFrame, people: str | None) -> Recognise
         return Recognised(path=path, role="banks", evidence=(("banks_named", named), *partner))
     of_outlets = [columns[key] for key in _OF_OUTLETS if columns[key] is not None]
     if people is not None and not of_outlets and share(_OUTLETS) <= _MOST:
-        return Recognised(
-            path=path, role="population", keys={"column": people}, evidence=(("people_at", said | {"column": people}),)
-        )
+        keys: dict[str, Any] = {"column": people}
+        evidence = [("people_at", said | {"column": people})]
+        for key, column in settings_told(table, path.name).items():
+            if (table[column].astype(str).str.strip() != "").all():
+                keys["settlement"] = {key: column}
+                evidence.append(("settings_at", {"column": column}))
+        return Recognised(path=path, role="population", keys=keys, evidence=tuple(evidence))
     if not of_outlets and share(_OUTLETS) <= _MOST and not _OUTLETS.search(path.stem):
         return Recognised(path=path, role="outlets", evidence=(("places_only", said),))
     return Recognised(path=path, role="outlets", evidence=(("outlets_named", said),))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from commands import call
+from osmfiles import node, relation, way, write_osm
 
 from accessibility.cli.starting import study_text
 from accessibility.study.county import sample_file
@@ -116,3 +117,40 @@ def test_what_would_do_nothing_alone_is_refused(
     assert call(monkeypatch, "new", tmp_path / "town", *words) == 2
     assert f"{says}; expected both" in capsys.readouterr().err
     assert not (tmp_path / "town").exists()
+
+
+@pytest.mark.parametrize(
+    ("heading", "words", "source", "covered"),
+    [
+        (
+            "城乡",
+            ("城区", "乡村"),
+            '{ column = "城乡" }',
+            30,
+        ),  # each 2 km from the counter: none on foot, one by the 5 km
+        ("城乡分类代码", ("111", "220"), '{ codes = "城乡分类代码" }', 30),
+        ("城乡", ("", "乡村"), '"degurba"', 40),  # not of all: both live in the country by their number
+    ],
+)
+def test_settings_that_people_say_are_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    heading: str,
+    words: tuple[str, str],
+    source: str,
+    covered: float,
+) -> None:
+    street = [
+        node(1, 108.2, 30.5),
+        node(2, 108.221, 30.5),
+        way(1, [1, 2]),
+        relation(1, [("way", 1, "")], {"type": "x"}),
+    ]
+    roads = write_osm(tmp_path / "roads.osm", *street)
+    rows = f"id,经度,纬度,常住人口,{heading}\na,108.2208,30.5,10,{words[0]}\nb,108.2209,30.5,30,{words[1]}\n"
+    (tmp_path / "people.csv").write_text(rows, encoding="utf-8")
+    (tmp_path / "outlets.csv").write_text("name,lon,lat\n社保所,108.2,30.5\n", encoding="utf-8")
+    files = [roads, tmp_path / "people.csv", tmp_path / "outlets.csv"]
+    assert call(monkeypatch, "new", tmp_path / "town", *files, "--quiet") == 0
+    assert f"from = {source}" in (tmp_path / "town" / "study.toml").read_text("utf-8")
+    assert read_study(tmp_path / "town" / "study.toml").coverage().covered_people == covered

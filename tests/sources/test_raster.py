@@ -228,7 +228,13 @@ def test_classes_are_not_taken_for_people_in_silence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "part"),
-    [("chn_f_65_2020.tif", "one sex"), ("age60plus.tif", "some ages"), ("chn_ppp_2020.tif", ""), ("f_2020.tif", "")],
+    [
+        ("chn_f_65_2020.tif", "one sex"),
+        ("chn_m_2020.tif", "one sex"),
+        ("age60plus.tif", "some ages"),
+        ("chn_ppp_2020.tif", ""),
+        ("f_2020.tif", ""),
+    ],
 )
 def test_a_file_named_after_a_part_of_all_people_is_told(tmp_path: Path, name: str, part: str) -> None:
     path = tif(tmp_path, np.array([[1.0, 2.0]])).rename(tmp_path / name)

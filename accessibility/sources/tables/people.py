@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from accessibility.errors import InputError
-from accessibility.settlement import SETTING_WORDS
 from accessibility.sources.areas import rows_of_districts
 from accessibility.sources.checks import Finding
 from accessibility.sources.quantities import refuse_no_persons, report_no_persons
@@ -36,7 +35,8 @@ from accessibility.sources.tables.doubts import (
 )
 from accessibility.sources.tables.points import FALLBACK, TableSpec, has_places, locate_rows, outlines, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
-from accessibility.standards import SETTINGS, Rule
+from accessibility.sources.tables.rows import settings_told
+from accessibility.standards import Rule
 
 if TYPE_CHECKING:
     import os
@@ -172,9 +172,8 @@ def _several_rows(row: NDArray[np.intp], districts: gpd.GeoDataFrame, source: st
 
 def _unread_settings(table: pd.DataFrame, spec: PeopleSpec, source: str) -> list[Finding]:
     """Return a finding where a column says settings, and the study takes them from elsewhere."""
-    column = None if spec.setting is not None else find_column(table, "setting", source=source)
-    said = set() if column is None else {str(cell).strip() for cell in table[column].unique()} - {""}
-    if not said or not said <= {*SETTINGS, *SETTING_WORDS}:
+    column = next(iter(settings_told(table, source).values()), None)
+    if spec.setting is not None or column is None:
         return []
     message = (
         f"column {column!r} says who lives in town or country and is not read: settings come from elsewhere. Is that "

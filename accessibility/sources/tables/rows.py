@@ -1,4 +1,4 @@
-"""What rows of a table are: its heading, in one row or two, sums of others, sites that are not in business."""
+"""What rows of a table are: its heading, sums of others, sites that are not in business, places in town or country."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import InputError
+from accessibility.settlement import SETTING_WORDS, URBAN_RURAL_CODES
 from accessibility.sources.checks import Finding
 from accessibility.sources.osm.tags import is_ever_open
-from accessibility.sources.tables.columns import JOINER, NUMBER, SHOWN, attributes
+from accessibility.sources.tables.columns import JOINER, NUMBER, SHOWN, attributes, find_column
+from accessibility.standards import SETTINGS
 from accessibility.streets.lifecycle import is_gone, is_named_gone, said_day, speaks_of_end
 from accessibility.wording import day_text, plain_words
 
@@ -409,3 +411,19 @@ def _readings(column: str, name: str | None, hours: str | None) -> tuple[Callabl
         return (lambda text: is_gone(text) or not is_ever_open({"opening_hours": text})), _is_shut
     words = plain_words(column)
     return next((surely, maybe) for pattern, surely, maybe in _READINGS if re.fullmatch(pattern, words))
+
+
+def settings_told(table: pd.DataFrame, source: str) -> dict[str, str]:
+    """Return by which column, as ``[settlement] from`` has it, places say their settings; nothing where none does.
+
+    A column of known words (``column``), or of urban-rural codes (``codes``); some of its cells may be blank.
+    """
+    for meaning, key, known in (
+        ("setting", "column", {*SETTINGS, *SETTING_WORDS}),
+        ("code", "codes", URBAN_RURAL_CODES),
+    ):
+        column = find_column(table, meaning, source=source)
+        said = set() if column is None else {str(cell).strip() for cell in table[column].unique()} - {""}
+        if column is not None and said and said <= set(known):
+            return {key: column}
+    return {}
