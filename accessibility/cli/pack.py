@@ -281,9 +281,7 @@ def _write(
     study, options = pack.study, pack.options
     progress.step("Weighing what was found")
     plan, frontier = (None, None) if case is None else (case.plan, case.frontier())
-    measured = measure_study(study, now=now, by_speed=by_speed, plan=plan, frontier=frontier)
-    if held is not None:
-        measured = replace(measured, held=held)
+    measured = replace(measure_study(study, now=now, by_speed=by_speed, plan=plan, frontier=frontier), held=held)
     if options.uncertainty:
         progress.step("Drawing the inputs with their errors")
         measured = replace(measured, sure=study.uncertainty(keep=kept_draws(options), tell=progress.part))
@@ -308,16 +306,8 @@ def _write(
     with pack.folder.write(record, kept, progress) as aside:
         _write_tables(study, measured, areas, aside, options.language)
         write_map(drawn, aside / "coverage.html")
-        pictures = find_pictures(measured)
-        write_page(facts, pictures, aside / "report.html", language=options.language)
-        write_brief(facts, pictures, aside / "brief.html", language=options.language)
-        dictionary = _dictionary(measured)
-        write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=dictionary)
+        _write_report(facts, measured, options, aside)
         _write_on_request(study, measured, areas, options, aside)
-        if options.docx:
-            from accessibility.present.report.document import write_document  # noqa: PLC0415 -- the same
-
-            write_document(facts, pictures, aside / "brief.docx", language=options.language)
         if plan is not None:
             from accessibility.cli.proving import PROOF, write_proof  # noqa: PLC0415 -- what proves, only where a plan is
 
@@ -338,6 +328,17 @@ def _write(
         bars=_said(measured, facts),
         labels=measured.labels,
     )
+
+
+def _write_report(facts: Facts, measured: Measured, options: Options, folder: Path) -> None:
+    pictures, language = find_pictures(measured), options.language
+    write_page(facts, pictures, folder / "report.html", language=language)
+    write_brief(facts, pictures, folder / "brief.html", language=language)
+    write_workbook(facts, folder / "report.xlsx", language=language, dictionary=_dictionary(measured))
+    if options.docx:
+        from accessibility.present.report.document import write_document  # noqa: PLC0415 -- only where it is asked for
+
+        write_document(facts, pictures, folder / "brief.docx", language=language)
 
 
 def _dictionary(measured: Measured) -> pd.DataFrame:

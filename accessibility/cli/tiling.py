@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from accessibility.present.map.legends import MapCaption
     from accessibility.study.schema import StudyFile
 
 TILE_ROWS = 100_000
@@ -153,14 +154,7 @@ def run_tiles(
             plan = propose_over_tiles(tiles, question, whole)
             _write_proposal(plan, aside)
         progress.step("Drawing the map")
-        caption = caption_of(
-            area.name,
-            attribution_of(area.settings, area.inputs.values()),
-            approval=area.settings.map_approval,
-            date=options.day,
-            language=options.language,
-        )
-        page = TiledMap(caption=caption, backdrop=_outlines(area, table), opening=_opening(plan, area))
+        page = TiledMap(caption=_caption(area, options), backdrop=_outlines(area, table), opening=_opening(plan, area))
         drawn = map_whole(whole, page, place / "map", aside)
         if whole.service is not None:
             write_csv(capacity_table(whole.service, site_districts(cut)), aside / CAPACITY)
@@ -259,6 +253,16 @@ def _outlines(area: _Area, table: pd.DataFrame) -> Backdrop:
     if found is None:
         return Backdrop()
     return Backdrop(districts=found[["geometry"]].join(table.set_index("district")))
+
+
+def _caption(area: _Area, options: Options) -> MapCaption:
+    return caption_of(
+        area.name,
+        attribution_of(area.settings, area.inputs.values()),
+        approval=area.settings.map_approval,
+        date=options.day,
+        language=options.language,
+    )
 
 
 def _opening(plan: SitingCase | NationalPlan | None, area: _Area) -> Opening | Proposal | None:

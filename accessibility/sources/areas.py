@@ -74,7 +74,7 @@ def read_areas(path: Path | HeldTable, spec: AreaSpec | None = None) -> tuple[gp
     if joined:
         message = f"{joined} rows joined to others of their district"
         findings.append(Finding(code="joined-parts", source=path.name, message=message, count=joined))
-    table, shared = tell_apart(table, source=path.name)
+    table, shared = distinguish_districts(table, source=path.name)
     return table, findings + shared + overlaps(table, path.name)
 
 
@@ -225,7 +225,7 @@ def _joined(table: gpd.GeoDataFrame, key: NDArray[np.intp], summed: tuple[str, .
     return whole, len(table) - count
 
 
-def tell_apart(table: gpd.GeoDataFrame, *, source: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+def distinguish_districts(table: gpd.GeoDataFrame, *, source: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     """Return districts whose labels (``name``) differ: of those that share a name, with what tells them apart.
 
     That is their code, else another text of theirs, else their number in the file.

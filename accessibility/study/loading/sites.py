@@ -11,7 +11,7 @@ import shapely
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84
 from accessibility.sites import Sites
-from accessibility.sources.areas import AreaSpec, locate, overlaps, read_areas, tell_apart, with_table
+from accessibility.sources.areas import AreaSpec, distinguish_districts, locate, overlaps, read_areas, with_table
 from accessibility.sources.checks import Finding
 from accessibility.sources.detection import Surroundings, suspect_datum
 from accessibility.sources.fetched.keeping import keep_places
@@ -162,7 +162,7 @@ def load_area(load: Loading) -> tuple[gpd.GeoDataFrame | None, list[Finding]]:
     path = load.file(table.path) if table.path else load.streets
     if is_osm(path):
         area, findings = osm.read_districts(load.extract(path), admin_level=table.admin_level, name_tag=table.name)
-        area, shared = tell_apart(area, source=path.name)
+        area, shared = distinguish_districts(area, source=path.name)
         findings += shared + overlaps(area, path.name)
     else:
         area, findings = read_areas(load.table(table.path or path), _spec(load, table))
