@@ -6,7 +6,8 @@ import codecs
 import json
 import re
 import sqlite3
-from contextlib import closing, contextmanager
+import zipfile
+from contextlib import closing, contextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -228,6 +229,17 @@ def _refuse_many_rows(path: Path) -> None:
         found = f"says {rows:,} rows in {size / 1e6:.1f} MB"
         msg = f"{path.name}: {found}; expected a table of places, a byte or more a row"
         raise InputError(msg)
+    _refuse_unfolding(path, bytes_)
+
+
+def refuse_unfolding_kmz(path: Path) -> None:
+    """Raise `InputError` where a KMZ unpacks to far more than it holds: GDAL would unpack it in memory."""
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:  # of a damaged one GDAL says what it is
+        _refuse_unfolding(path, sum(part.file_size for part in archive.infolist()))
+
+
+def _refuse_unfolding(path: Path, bytes_: int) -> None:
+    size = path.stat().st_size
     if bytes_ > max(_MANY_BYTES, _MOST_TIMES * size):
         msg = f"{path.name}: {size / 1e6:.1f} MB that unpack to {bytes_ / 1e6:,.0f} MB; expected a table of places"
         raise InputError(msg)
@@ -322,6 +334,8 @@ def _refuse_disguise(path: Path) -> None:
         raise InputError(msg)
     if known[0] == "GeoJSON":
         _refuse_unknown_crs(path)
+    if known[0] == "KMZ":
+        refuse_unfolding_kmz(path)
     if known[0] == "a GeoPackage":
         _refuse_endless_views(path)
 

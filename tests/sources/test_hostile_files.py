@@ -7,6 +7,7 @@ import gzip
 import json
 import sqlite3
 import threading
+import zipfile
 import zlib
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -318,6 +319,16 @@ def test_a_layer_that_is_a_view_without_end_is_refused(
     else:
         with pytest.raises(InputError, match="its layer 'v' is a view that does not end"):
             read_vector(path)
+
+
+@pytest.mark.parametrize("read", [read_areas, read_table, read_lines])
+def test_a_kmz_that_unpacks_to_a_hundred_times_its_size_is_refused(
+    tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    with zipfile.ZipFile(tmp_path / "o.kmz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("doc.kml", b"<kml><Document>" + b" " * 60_000_000)
+    with pytest.raises(InputError, match=r"o\.kmz: 0\.1 MB that unpack to 60 MB; expected a table of places"):
+        read(tmp_path / "o.kmz")
 
 
 def test_a_parquet_file_that_unpacks_to_a_hundred_times_its_size_is_refused(tmp_path: Path) -> None:

@@ -26,9 +26,9 @@ from accessibility.sources.checks import Finding
 from accessibility.sources.files import absence, is_file, is_full, no_room
 from accessibility.sources.tables.columns import SHOWN, attributes, cell_text, rows_text
 from accessibility.sources.tables.rows import are_names, column_names, is_note, is_total, read_heading, without_totals
-from accessibility.sources.tables.workbooks import read_workbook, refuse_unfolding
+from accessibility.sources.tables.workbooks import read_workbook
 from accessibility.sources.texts import decode_text
-from accessibility.sources.vectors import read_vector, refuse_broken_shapes
+from accessibility.sources.vectors import read_vector, refuse_broken_shapes, refuse_unfolding_kmz
 
 if TYPE_CHECKING:
     import os
@@ -478,7 +478,7 @@ def _from_features(path: Path, layer: str | None, encoding: str | None) -> gpd.G
 
 def _read_kmz(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     """Return the marks of the KML that a KMZ packs."""
-    refuse_unfolding(path)
+    refuse_unfolding_kmz(path)
     with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
         inside = next((part for part in archive.namelist() if part.lower().endswith(".kml")), None)
         if inside is None:

@@ -52,8 +52,8 @@ class WorkbookSheet:
     hidden: set[int] = field(default_factory=set)  # columns, from 0
 
 
-def refuse_unfolding(path: Path) -> None:
-    """Raise `InputError` where a ZIP archive, a workbook or KMZ, unpacks to far more than it holds."""
+def _refuse_unfolding(path: Path) -> None:
+    """Raise `InputError` where a workbook unpacks to far more than it holds."""
     with zipfile.ZipFile(path) as archive:
         packed = max(path.stat().st_size, 1)
         unpacked = sum(part.file_size for part in archive.infolist())
@@ -78,7 +78,7 @@ def read_workbook(path: Path, sheet: str | None, findings: list[Finding]) -> Wor
     """
     is_zip = zipfile.is_zipfile(path)
     if is_zip:
-        refuse_unfolding(path)
+        _refuse_unfolding(path)
     told = _told(path, sheet)
     names, chosen = told["names"], told["chosen"]
     if "rows" not in told:
