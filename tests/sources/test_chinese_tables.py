@@ -243,6 +243,8 @@ def test_people_at_zero_or_nowhere_stay_in_the_denominator(tmp_path: Path) -> No
     assert said(findings) == {
         "people-without-place": "t.csv: 2 of 3 rows have no coordinates (2, 3): their 7 people count as unreached"
     }
+    with pytest.raises(InputError, match=r"t\.csv: no row has coordinates; expected them in most"):
+        read_people_table(csv(tmp_path, "编号,经度,纬度,人口", "2,0,0,3", "3,,,4"), PeopleSpec())
 
 
 def test_outlets_that_closed_are_kept_and_do_not_count(tmp_path: Path) -> None:

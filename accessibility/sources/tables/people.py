@@ -285,6 +285,9 @@ def _unplaced(missing: NDArray[np.bool_], people: NDArray[np.float64], ids: Any,
     count, lost = int(missing.sum()), float(people[missing].sum())
     if not count:
         return []
+    if count == len(missing):
+        msg = f"{source}: no row has coordinates; expected them in most"
+        raise InputError(msg)
     shown = ", ".join(map(str, ids[missing][:5]))
     message = (
         f"{count} of {len(missing)} rows have no coordinates ({shown}): their {lost:,.0f} people count as unreached"
