@@ -15,6 +15,7 @@ from pyproj import Geod
 
 from accessibility.errors import InputError
 from accessibility.sources.osm.extracts import read_buildings, read_districts, read_places, read_water
+from accessibility.sources.osm.tags import levels_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -339,6 +340,33 @@ def test_what_is_disused_or_never_open_is_no_place(tmp_path: Path, more: dict[st
     frame, findings = read_places(path, "amenity=bank")
     assert frame["id"].tolist() == ["n2", "n3"]
     assert by_code(findings)["closed-place"].message.endswith("(n1)")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        *(({key: value}, True) for key, value in (("end_date", "2015"), ("opening_date", "2099-01-01"))),
+        *(({key: value}, True) for key, value in (("access", "private"), ("access", "no"), ("vacant", "yes"))),
+        *(({key: value}, True) for key, value in (("fixme", "closed?"), ("note", "2023年已撤销并入城关所"))),
+        *(
+            ({key: value}, False)
+            for key, value in (("start_date", "1998"), ("access", "customers"), ("note", "2nd floor"))
+        ),
+    ],
+    ids=str,
+)
+def test_what_may_be_closed_counts_and_is_told(tmp_path: Path, more: dict[str, str], told: bool) -> None:  # noqa: FBT001
+    hall = {"amenity": "townhall"}
+    path = write_osm(tmp_path / "town.osm", node(1, 9.5, 47.1, **hall, **more), node(2, 9.6, 47.1, **hall))
+    frame, findings = read_places(path, "amenity=townhall")
+    assert frame["id"].tolist() == ["n1", "n2"]
+    said = "1 places count that may be closed, not open yet or for few, going by their days, notes or access (n1)"
+    assert [finding.message for finding in findings if finding.code == "maybe-closed"] == [said] * told
+
+
+def test_no_building_has_a_thousand_storeys() -> None:
+    said = [levels_of({"building": "yes", "building:levels": text}) for text in ("163", "1000", "-1", "0")]
+    assert said == [163, 1, 1, 1]
 
 
 @pytest.mark.real

@@ -21,6 +21,7 @@ from accessibility.sources.osm.tags import (
     has_any,
     is_ever_open,
     levels_of,
+    may_be_closed,
     people_of,
     tagged_name,
     use_of,
@@ -226,6 +227,11 @@ def places_frame(
             "closed-place",
             [f.id for f in everything if not is_ever_open(f.tags)],
             "places are disused, under construction or never open; left out",
+        ),
+        (
+            "maybe-closed",
+            [f.id for f in kept if may_be_closed(f.tags)],
+            "places count that may be closed, not open yet or for few, going by their days, notes or access",
         ),
         ("place-without-location", [f.id for f in lost], "places have no whole outline in the file and are left out"),
     )

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from accessibility.errors import InputError
-from accessibility.streets.lifecycle import is_gone, is_named_gone
+from accessibility.streets.lifecycle import is_gone, is_named_gone, may_be_absent, speaks_of_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ _HOMES = frozenset(
     | {"bungalow", "static_caravan", "cabin", "houseboat", "villa", "tower_block", "yaodong", "siheyuan"}
 )
 APARTMENT_LEVELS = 3.0
+_MOST_LEVELS = 200.0  # the highest building on Earth has 163
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 # Whatever else is said of it, nobody is served or lives there.
 _NOT_IN_USE = (
@@ -78,6 +79,21 @@ def is_ever_open(tags: Mapping[str, str]) -> bool:
     return is_in_use(tags) and not (shut or gone or is_named_gone(tags.get("name", "")))
 
 
+def may_be_closed(tags: Mapping[str, str]) -> bool:
+    """Return whether a place that counts may be closed, not open yet, or for few, by its days, a note or its access.
+
+    Examples
+    --------
+    >>> [may_be_closed({"amenity": "townhall"} | more) for more in ({"end_date": "2015"}, {"access": "private"})]
+    [True, True]
+    >>> [may_be_closed({"amenity": "townhall"} | more) for more in ({"fixme": "closed?"}, {"start_date": "1998"}, {})]
+    [True, False, False]
+    """
+    notes = [tags.get(key, "") for key in ("note", "fixme", "description", "remark", "comment")]
+    shut = tags.get("access") in ("private", "no") or tags.get("vacant", "no") != "no"
+    return shut or may_be_absent(tags) or any(is_gone(note) or speaks_of_end(note) for note in notes)
+
+
 def address_of(tags: Mapping[str, str]) -> str:
     """Return the address on one line.
 
@@ -106,7 +122,7 @@ def people_of(tags: Mapping[str, str]) -> float:
 
 
 def levels_of(tags: Mapping[str, str]) -> float:
-    """Return the storeys of a building: the first number in `building:levels`, at least 1.
+    """Return the storeys of a building: the first number in `building:levels`, at least 1; none has more than 200.
 
     Without one, apartments count 3 and every other building 1.
 
@@ -116,7 +132,7 @@ def levels_of(tags: Mapping[str, str]) -> float:
     (2.0, 3.0)
     """
     found = _NUMBER.search(tags.get("building:levels", "").replace(",", "."))
-    if found:
+    if found and float(found.group()) <= _MOST_LEVELS:
         return max(1.0, float(found.group()))
     return APARTMENT_LEVELS if tags.get("building") == "apartments" else 1.0
 
