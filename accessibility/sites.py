@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from pyproj import CRS
 
 KINDS = ("outlet", "bank", "new")
+INPUT_OF = {"outlet": "outlets", "bank": "banks", "new": "candidates"}
+"""The input, and the layer, that sites of a kind stand in."""
+KIND_OF = {name: kind for kind, name in INPUT_OF.items()}
 _OF_ROWS = ("name", "kind", "open", "cost", "closed", "bank", "capacity")
 
 

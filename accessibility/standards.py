@@ -18,8 +18,8 @@ SETTINGS = ("urban", "town", "rural")
 """The settings of the policy, where a study names none of its own."""
 MOST_SETTINGS = 24
 _TAKEN = frozenset({"all", "class", "people", "share", "total", "(none)"})
-MS_PER_S = 1_000
-CM_PER_M = 100
+MS_PER_S, S_PER_MIN = 1_000, 60
+CM_PER_M, M_PER_KM = 100, 1_000
 _MOST_UNITS = 2**53  # which floats count without gaps
 _WRITTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h|m|km)\s*", re.ASCII)
 _SECONDS = {"s": 1.0, "min": 60.0, "h": 3_600.0}

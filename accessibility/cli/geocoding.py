@@ -15,7 +15,7 @@ from accessibility.errors import InputError, OutputError
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import DATUMS, plain_datum
 from accessibility.sources.files import passing_folder, write_aside
-from accessibility.sources.tables.columns import find_column, parse_numbers
+from accessibility.sources.tables.columns import AXES, find_column, parse_numbers
 from accessibility.sources.tables.points import TableSpec, has_places, locate_rows
 from accessibility.sources.tables.reading import read_table
 from accessibility.study.holding import PRECISION
@@ -34,7 +34,6 @@ _NUMBERS = ("序号", "no", "number")
 _DATUM = ("坐标系", "datum", "坐标系统")
 _SURENESS = ("confidence", "可信度", "置信度")
 _LEVELS = (*PRECISION, "level", "匹配级别", "级别", "匹配精度", "地址类型")
-_OF_PLACES = ("lon", "lat", "coordinates")
 _LARGER = ("province", "city", "district", "township")
 _TWIN = re.compile(r" \(\d+\)$")  # what readers put behind a heading that stands twice
 # What Baidu promises of its confidence: the least of it, and the metres that the place is off at most.
@@ -104,7 +103,7 @@ def run_geocoding(listed: str | Path, wanted: Geocoding) -> Geocoded:
         there = int((asked[say("geocode_lon")] != "").sum())
         return Geocoded(rows=len(asked), found=there, exact=0, precision=say("geocode_precision"))
     placed = _answered(asked, Path(wanted.answer), wanted, say)
-    dropped = {find_column(table, key, source=source) for key in _OF_PLACES} | set(placed.columns)
+    dropped = {find_column(table, key, source=source) for key in AXES} | set(placed.columns)
     own = pd.DataFrame(table).reset_index(drop=True)
     own = own[[column for column in own.columns if column not in dropped and column != "geometry"]]
     whole = pd.concat([own, placed], axis=1)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     _Drawn: TypeAlias = Callable[[NDArray[np.float64], int], tuple[NDArray[np.float64], NDArray[np.intp]]]
 
 EARTH_M = 6_378_137.0  # the sphere of Web Mercator
+Bounds = tuple[float, float, float, float]
+"""West, south, east and north."""
 WGS84 = CRS.from_epsg(4326)
 _SHIFTED = re.compile(r"gcj|bd-?_?09|火星|百度", re.IGNORECASE)  # systems of maps in China, which PROJ cannot undo
 _STEP_M = 100.0

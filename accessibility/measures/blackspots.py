@@ -15,6 +15,7 @@ from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.inequalities import weighted_quantile
 from accessibility.measures.surface import Footprint
 from accessibility.measures.tables import is_elderly, values_by_id
+from accessibility.standards import M_PER_KM, S_PER_MIN
 from accessibility.streets.search.parts import label_components
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ ACTIONS = ("agree-with-bank", "open-candidate", "extend-street", "new-counter")
 _TEXTS = frozenset({"id", "name", "kind", "setting", "district", "action"})
 _COUNTS = frozenset({"rank", "points"})
 _HALF = 0.5
-_S_PER_MIN = 60.0
-_M_PER_KM = 1_000.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -241,9 +240,9 @@ class _Ground:
         row = {
             "id": str(found.sites.ids[site]) if there else None,
             "name": str(found.sites.name[site] or "") if there else None,
-            "min": _median(found.walk_s[members] / _S_PER_MIN, people),
-            "km": _median(found.metres[members] / _M_PER_KM, people),
-            "straight_km": _median(found.radius_m[members] / _M_PER_KM, people),
+            "min": _median(found.walk_s[members] / S_PER_MIN, people),
+            "km": _median(found.metres[members] / M_PER_KM, people),
+            "straight_km": _median(found.radius_m[members] / M_PER_KM, people),
         }
         if prefix == "outlet":
             row["kind"] = str(found.sites.kind[site]) if there else None

@@ -14,6 +14,7 @@ from accessibility.geo.projection import WGS84, transform, transform_shapes
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.routes import trace_route
+from accessibility.standards import M_PER_KM, S_PER_MIN
 from accessibility.streets import search
 from accessibility.streets.edits import Closure, NewStreet, edit_text
 from accessibility.streets.pieces import before_edits, edits_of, stand_on
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from accessibility.streets.snapping import Positions
     from accessibility.wording import Language
 
-_S_PER_MIN, _M_PER_KM, _M_PER_DEG = 60.0, 1_000.0, 111_320.0
+_M_PER_DEG = 111_320.0
 _MARGIN_M, _MARGIN = 100.0, 0.15  # around a way, at least and of its length
 
 
@@ -119,8 +120,8 @@ class Explanation:
 
     def _rule(self, say: Wording) -> str:
         if self.rule.measure == "walk":
-            return say("walk_rule", minutes=f"{self.rule.limit / _S_PER_MIN:g}")
-        return say(f"{self.rule.measure}_rule", kilometres=f"{self.rule.limit / _M_PER_KM:g}")
+            return say("walk_rule", minutes=f"{self.rule.limit / S_PER_MIN:g}")
+        return say(f"{self.rule.measure}_rule", kilometres=f"{self.rule.limit / M_PER_KM:g}")
 
     def _edits_told(self, language: Language) -> tuple[str, ...]:
         say = Wording("map", language)
@@ -138,9 +139,9 @@ class Explanation:
 
     def _figure(self, figure: float, say: Wording) -> str:
         if self.rule.measure == "walk":
-            return say("explain_minutes", of=f"{figure / _S_PER_MIN:.1f}")
-        if figure >= _M_PER_KM:
-            return say("kilometres", of=f"{figure / _M_PER_KM:.2f}")
+            return say("explain_minutes", of=f"{figure / S_PER_MIN:.1f}")
+        if figure >= M_PER_KM:
+            return say("kilometres", of=f"{figure / M_PER_KM:.2f}")
         return say("explain_metres", of=f"{figure:.0f}")
 
     def __repr__(self) -> str:

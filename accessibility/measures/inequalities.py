@@ -11,6 +11,7 @@ import numpy as np
 from accessibility.errors import AccessibilityWarning, InputError, checked, spell_number
 from accessibility.geo.arrays import read_only, refuse
 from accessibility.measures.coverage import Coverage
+from accessibility.standards import S_PER_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["inequality"]
 
-_S_PER_MINUTE = 60.0
 _TOP, _BOTTOM, _WORST = 0.1, 0.4, 0.1
 
 
@@ -94,7 +94,7 @@ def inequality(
 
     if isinstance(shown, Coverage):
         people = shown.demand.population if people is None else people
-        given, more = shown.walk_s / _S_PER_MINUTE, "worse"
+        given, more = shown.walk_s / S_PER_MIN, "worse"
     else:
         given = read_only(shown, dtype=np.float64, shape=(None,), name="values")
     unknown = [name for name in measures if name not in _MEASURES]

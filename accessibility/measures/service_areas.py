@@ -24,7 +24,7 @@ from accessibility.measures.contours import (
 )
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.marching import FLAT, PIN, ROUND
-from accessibility.standards import CM_PER_M, MS_PER_S, Rule, Standard
+from accessibility.standards import CM_PER_M, M_PER_KM, MS_PER_S, S_PER_MIN, Rule, Standard
 from accessibility.streets import search
 from accessibility.streets.pieces import cut_out
 from accessibility.streets.snapping import NOWHERE, Snapped
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 SIDE_M = 30.0
 """How far a service area goes to each side of its streets, if not said otherwise: the first row of houses."""
-_S_PER_MIN = 60.0
-_M_PER_KM = 1_000.0
 _CELLS = 5  # to a side of a street: of 30 m, cells of 6 m
 _SPECK_M = 0.001
 _LATTICE_M = 1_000.0
@@ -197,8 +195,8 @@ def _row(rule: Rule, sites: int) -> dict[str, Any]:
     return {
         "rule": rule.text,
         "measure": rule.measure,
-        "minutes": rule.limit / _S_PER_MIN if on_foot else np.nan,
-        "kilometres": np.nan if on_foot else rule.limit / _M_PER_KM,
+        "minutes": rule.limit / S_PER_MIN if on_foot else np.nan,
+        "kilometres": np.nan if on_foot else rule.limit / M_PER_KM,
         "sites": sites,
     }
 
@@ -374,7 +372,7 @@ def trace_isochrones(
             areas += trace_service_areas(here, streets, some).geometry.tolist()
         columns = {
             "site": pd.Series([site] * len(rules), dtype=object),
-            "limit": [rule.limit / (_S_PER_MIN if rule.measure == "walk" else _M_PER_KM) for rule in rules],
+            "limit": [rule.limit / (S_PER_MIN if rule.measure == "walk" else M_PER_KM) for rule in rules],
             "measure": [rule.measure for rule in rules],
             "people": people,
         }

@@ -14,6 +14,7 @@ from accessibility.errors import InputError, spell_number
 from accessibility.geo.arrays import extent, finite_rows
 from accessibility.geo.projection import WGS84, local_crs, mercator, transform
 from accessibility.measures.coverage import measure_coverage
+from accessibility.standards import S_PER_MIN
 from accessibility.streets.snapping import SnapLimits, snap_points
 
 if TYPE_CHECKING:
@@ -232,7 +233,6 @@ def _turned(xy: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
 
 CELL_M = 100.0
 MAX_CELLS = 25_000_000
-_S_PER_MIN = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -291,7 +291,7 @@ def measure_surface(
     xy = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     inside = _inside(xy, network, districts)
     minutes = np.full(len(xy), np.nan, np.float32)
-    minutes[inside] = _walk_s(coverage, network, xy[inside], street_m) / _S_PER_MIN
+    minutes[inside] = _walk_s(coverage, network, xy[inside], street_m) / S_PER_MIN
     return Surface(
         minutes=minutes.reshape(height, width),
         west=column * cell_m,

@@ -13,6 +13,7 @@ from accessibility.errors import InputError
 from accessibility.geo.arrays import batches, finite_rows
 from accessibility.geo.projection import WGS84
 from accessibility.measures.inequalities import weighted_quantiles
+from accessibility.standards import S_PER_MIN
 from accessibility.wording import percent_text, share_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ TOTAL = "total"
 NO_DISTRICT = "(none)"
 _COUNT_OF_KIND = {"outlets": "outlet", "partner_banks": "bank"}
 _AT_ONCE = 1 << 22  # rows whose districts are told apart at once
-_S_PER_MIN = 60.0
 
 
 OWN_COLUMNS = ("covered_own_walk", "covered_share_own_walk")
@@ -404,7 +404,7 @@ def _figures(figures: Figures, rows: NDArray[np.intp] | slice = slice(None)) -> 
     parts = [*batches(len(people))] or [slice(0)]
     sums = _added(_sums(figures, part if isinstance(rows, slice) else rows[part]) for part in parts)
     percents = (50, 90)
-    found = np.array(weighted_quantiles(walk_s, people, [percent / 100 for percent in percents])) / _S_PER_MIN
+    found = np.array(weighted_quantiles(walk_s, people, [percent / 100 for percent in percents])) / S_PER_MIN
     quantiles = {f"walk_min_p{percent}": value for percent, value in zip(percents, found.tolist(), strict=True)}
     whole, settings = sums["population"], figures.standard.settings
     shares = {"": settings, "_radius": figures.standard.distance_settings}
@@ -427,7 +427,7 @@ def _sums(figures: Figures, rows: NDArray[np.intp] | slice) -> dict[Any, float]:
     """Return what `_figures` adds up."""
     people, covered = figures.demand.population[rows], figures.covered[rows]
     setting, as_radius = figures.demand.setting[rows], figures.covered_radius[rows]
-    minutes = figures.walk_s[rows] / _S_PER_MIN
+    minutes = figures.walk_s[rows] / S_PER_MIN
     reached = np.isfinite(minutes)
     of = {s: setting == s for s in figures.standard.settings}
     rows_of: dict[Any, Any] = {

@@ -12,6 +12,7 @@ from unicodedata import east_asian_width
 
 from accessibility.errors import InputError
 from accessibility.measures.tables import speed_text
+from accessibility.standards import M_PER_KM, S_PER_MIN
 from accessibility.wording import Language, Wording, cost_text, message_text, percent_sign, percent_text, sample_text
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ NOTHING = "\N{EN DASH}"
 """What stands where there is no figure."""
 _HTML_LANGUAGE = {"en": "en", "zh": "zh-Hans"}
 _JOINTS = {"en": (", ", " or "), "zh": ("、", "\N{FULLWIDTH COMMA}")}
-_S_PER_MIN, _M_PER_KM = 60, 1_000
 _SPACE = re.compile(r"[^\S\xa0]+")  # a number and its sign stay together
 _BREAK = re.compile(r"[^\S\xa0]|(?<=[^\x00-\u2e7f])|(?=[^\x00-\u2e7f])")  # between words, or beside a Chinese sign
 
@@ -140,12 +140,12 @@ class Locale:
     def rule(self, rule: Rule) -> str:
         """Return a rule in words, as a sentence needs it."""
         if rule.measure == "walk":
-            minutes = f"{rule.limit / _S_PER_MIN:g}"
+            minutes = f"{rule.limit / S_PER_MIN:g}"
             spoken = minutes.split(".", maxsplit=1)[0]
             article = "an" if spoken in ("11", "18") or spoken.startswith("8") else "a"
             return self(f"{article}_walk", minutes=minutes)
         name = "network_rule" if rule.measure == "network" else "radius_rule"
-        return self(name, kilometres=f"{rule.limit / _M_PER_KM:g}")
+        return self(name, kilometres=f"{rule.limit / M_PER_KM:g}")
 
     def listed(self, words: Iterable[str]) -> str:
         """Return words in a row."""

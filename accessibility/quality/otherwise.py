@@ -14,6 +14,7 @@ from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.coverage import measure_coverage
 from accessibility.quality.impact import WeighedFinding, change_text, points_of
 from accessibility.settlement import CELL_M, classify_settings
+from accessibility.sites import INPUT_OF
 from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding, read_otherwise
 from accessibility.sources.osm.extracts import read_buildings
@@ -37,7 +38,6 @@ HEIGHT_CODES = ("steep-streets", "heights-unit", "heights-impossible", "heights-
 """Findings on heights."""
 
 _UNITS_M = {"feet": 0.3048, "decimetres": 0.1, "centimetres": 0.01}
-_ROLES = {"outlet": "outlets", "bank": "banks", "new": "candidates"}
 
 
 def coordinates_read_otherwise(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
@@ -46,7 +46,7 @@ def coordinates_read_otherwise(study: Study, now: Coverage) -> Iterator[WeighedF
     Rows that were set aside, because they lie too far away as they are read, stay aside.
     """
     names = original_names(study)
-    files = {kind: file_of(study, role) for kind, role in _ROLES.items()}
+    files = {kind: file_of(study, role) for kind, role in INPUT_OF.items()}
     for finding in study.findings:
         if not isinstance(finding, ReadingFinding):
             continue

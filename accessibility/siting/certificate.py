@@ -36,6 +36,7 @@ from accessibility.siting.limits import (
     money_left,
 )
 from accessibility.siting.numbers import CLOSE, SLACK, SUMS
+from accessibility.siting.plan import SPENDING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     from accessibility.siting.problem import Problem
 
 
-SPENDING = ("lscp", "partial")
-"""Models whose objective is a cost."""
 _A_PART = 1e-3  # of a person
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from accessibility.errors import UnprovenError
 from accessibility.siting.certificate import (
-    SPENDING,
     floor_people,
     format_closest,
     format_lacking,
@@ -20,7 +19,7 @@ from accessibility.siting.certificate import (
 from accessibility.siting.growing import witnessed
 from accessibility.siting.limits import district_people, improvable, least_share, opened_fields
 from accessibility.siting.numbers import CLOSE
-from accessibility.siting.plan import Prices, SitingPlan, Sizes, order_by_gain
+from accessibility.siting.plan import SPENDING, Prices, SitingPlan, Sizes, order_by_gain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Status = Literal["optimal", "feasible", "infeasible"]
 Model = Literal["mclp", "lscp", "partial", "p-median", "p-center", "backup", "relocation", "max-min"]
+SPENDING, SERVING = ("lscp", "partial"), ("p-median", "p-center")
+"""Models that spend the least, without a limit of their own; models in which every demand point is served."""
 _UNITS: Mapping[str, tuple[str, float, int]] = MappingProxyType(
     {
         "mclp": ("people_covered", 1.0, 0),

@@ -10,7 +10,6 @@ import numpy as np
 
 from accessibility.errors import InputError, UnprovenError, checked, spell_number
 from accessibility.siting.certificate import (
-    SPENDING,
     check_sites,
     coverable,
     covered_twice,
@@ -27,6 +26,7 @@ from accessibility.siting.enumeration import MANY, Best, best_plan, is_best
 from accessibility.siting.limits import TOTAL, district_people, improvable, least_share, limits_of, read_terms
 from accessibility.siting.models.p_median import median_bound
 from accessibility.siting.numbers import CLOSE, alike
+from accessibility.siting.plan import SERVING, SPENDING
 from accessibility.siting.tree import least_loss
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ if TYPE_CHECKING:
 
 MODELS = ("mclp", "lscp", "partial", "p-median", "p-center", "backup", "relocation", "max-min")
 _LEAST = ("lscp", "partial", "p-median", "p-center")  # models whose least objective is the best
-_SERVING = ("p-median", "p-center")  # models in which every demand point is served
 _FLOORED = ("mclp", "lscp", "partial", "backup", "relocation")
-_FREE = ("lscp", "partial")  # models without a limit of their own
 
 
 @checked
@@ -87,7 +85,7 @@ def verify_plan(problem: Problem, plan: SitingPlan) -> None:
         _check_figures(problem, plan, terms, counts)
         _check_infeasible(problem, plan, terms, short)
         return
-    unserved = int(np.isinf(problem.nearest_cost(counts)).sum()) if plan.model in _SERVING else 0
+    unserved = int(np.isinf(problem.nearest_cost(counts)).sum()) if plan.model in SERVING else 0
     if unserved:
         _refuse(f"the plan is called {plan.status}; its sites leave {unserved} demand points unserved, expected none")
     _check_figures(problem, plan, terms, counts)
@@ -112,7 +110,7 @@ def check_question(problem: Problem, plan: SitingPlan) -> Terms:
     _check_own_terms(plan)
     if plan.budget is not None and not 0 <= plan.budget < math.inf:
         _refuse(f"the plan has the budget {spell_number(plan.budget)}; expected a cost of 0 or more")
-    if plan.model not in _FREE and plan.sites_limit is None and plan.budget is None:
+    if plan.model not in SPENDING and plan.sites_limit is None and plan.budget is None:
         _refuse(f"the plan has neither a number of sites nor a budget; expected a limit of {plan.model}")
     if (plan.conditions.floor or plan.conditions.floors) and plan.model not in _FLOORED:
         _refuse(f"the plan has floors, which {plan.model} does not keep to")
@@ -205,7 +203,7 @@ def _check_figures(problem: Problem, plan: SitingPlan, terms: Terms, counts: NDA
     _check_end(problem, plan, terms)
     if plan.multipliers is None and plan.prices.charge:
         _refuse("the plan has prices without multipliers, which prove nothing; expected both or none")
-    if plan.status != "infeasible" or plan.model not in _SERVING:
+    if plan.status != "infeasible" or plan.model not in SERVING:
         found = objective_of(problem, plan, counts)
         if not _alike_of(problem, plan)(plan.objective, found):
             _refuse(f"the plan says that its objective is {spell_number(plan.objective)}; it is {spell_number(found)}")
@@ -235,7 +233,7 @@ def _alike_of(problem: Problem, plan: SitingPlan) -> Callable[[float, float], bo
 def _short(problem: Problem, plan: SitingPlan, counts: NDArray[np.bool_]) -> dict[str, float]:
     """Return district, or `TOTAL`, to the people that what counts leaves uncovered or unserved though it may not."""
     units = problem.people_units
-    if plan.model in _SERVING:
+    if plan.model in SERVING:
         far = np.isinf(problem.nearest_cost(counts))
         return {
             name: people or 0.0
@@ -274,7 +272,7 @@ def _check_boundless(problem: Problem, plan: SitingPlan) -> None:
     """Check that a plan of nothing, without a certificate, claims no more than what is always so."""
     trivial = {"p-median": math.inf, "p-center": math.inf, "max-min": 1.0, "lscp": 0.0, "partial": 0.0}
     _agree(problem, "the bound", plan.bound, trivial.get(plan.model, problem.population))
-    if plan.model in _SERVING:
+    if plan.model in SERVING:
         _agree(problem, "its objective", plan.objective, math.inf)
 
 
@@ -290,7 +288,7 @@ def _check_none(problem: Problem, plan: SitingPlan, terms: Terms, short: Mapping
         _refuse(f"the plan is called infeasible by {plan.bound_by}, which does not prove it; expected solver")
     if plan.short_people:
         _check_missing(problem, plan, short, best)
-    elif plan.model not in ("relocation", *_SERVING):
+    elif plan.model not in ("relocation", *SERVING):
         _refuse("the plan is called infeasible, but 0 people are short and the required sites keep to every limit")
 
 
@@ -310,7 +308,7 @@ def _check_missing(problem: Problem, plan: SitingPlan, short: Mapping[str, float
     if plan.selected or plan.model in ("mclp", "lscp", "partial"):
         for name in {**short, **said}:
             _agree(problem, f"the shortage in {name}", said.get(name, 0.0), short.get(name, 0.0))
-    elif best is not None and math.isfinite(best.short) and (counted or plan.model not in _SERVING):
+    elif best is not None and math.isfinite(best.short) and (counted or plan.model not in SERVING):
         _agree(problem, "the shortage", sum(said.values()), best.short)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pyproj import CRS
 
-    from accessibility.sources.osm.topology import Bounds
+    from accessibility.geo.projection import Bounds
     from accessibility.streets.edits import StreetEdit
     from accessibility.streets.foot import FootAccess
     from accessibility.streets.spelling import Said

@@ -13,6 +13,7 @@ from accessibility.demand import Demand
 from accessibility.errors import InfeasibleError, InputError
 from accessibility.geo.arrays import Frozen, finite_rows
 from accessibility.measures.catchments import trace_catchments
+from accessibility.sites import INPUT_OF, KIND_OF
 from accessibility.siting.limits import Limits
 from accessibility.siting.problem import Problem
 from accessibility.streets.search.compiling import run_in_threads
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from accessibility.whatif.scenario import Scenario
 
 
-_ROLES = {"outlet": "outlets", "bank": "banks", "new": "candidates"}
-_KINDS = {role: kind for kind, role in _ROLES.items()}
 _CONVERTED = ("GCJ-02", "BD-09")
 PRECISION = ("precision", "精度")
 """The column that says it where a study names none, as `accessibility geocode-list` writes it."""
@@ -73,7 +72,7 @@ def coordinate_ways(study: Studied, now: Coverage, errors: InputErrors) -> NDArr
     """
     sites = study.sites
     ways = np.full(len(sites), "unknown", dtype=object)
-    for kind, role in _ROLES.items():
+    for kind, role in INPUT_OF.items():
         here = np.flatnonzero(sites.kind == kind)
         given = told_coordinates(study.settings, role, sites)
         if isinstance(given, float | int):
@@ -91,7 +90,7 @@ def told_coordinates(settings: StudyFile, role: str, sites: Sites) -> str | floa
     table = getattr(settings.inputs, role)
     if given is None and table is not None:
         words = "mapped" if table.osm is not None else "converted" if table.coordinates in _CONVERTED else None
-        given = _precise(sites, np.flatnonzero(sites.kind == _KINDS[role])) or words
+        given = _precise(sites, np.flatnonzero(sites.kind == KIND_OF[role])) or words
     return given
 
 

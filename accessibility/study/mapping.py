@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.measures.catchments import Catchments, Tracing, trace_catchments
+from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.present.language import count
 from accessibility.present.manifest import record_figures
 from accessibility.present.map.coverage_map import Backdrop, Proposal, Switches, draw_sheet
@@ -28,7 +29,7 @@ from accessibility.present.report.mapsketch import Paper, draw_change, draw_thum
 from accessibility.present.symbols import label_sites
 from accessibility.streets.snapping import SnapLimits, snap_points
 from accessibility.study.scenariofile import scenario_toml
-from accessibility.whatif.comparison import ALL, NO_DISTRICT, TOTAL, compare_coverages, compare_scenarios
+from accessibility.whatif.comparison import ALL, compare_coverages, compare_scenarios
 from accessibility.whatif.scenario import Scenario, scenario_of
 from accessibility.whatif.trial import Trial
 from accessibility.wording import cost_text, percent_text

@@ -12,6 +12,7 @@ from accessibility.errors import InputError, checked, spell_number
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.catchments import trace_catchments
 from accessibility.siting import Conditions, Problem
+from accessibility.siting.plan import SERVING
 from accessibility.standards import Rule, Standard
 from accessibility.streets.snapping import SnapLimits, Snapped, snap_points
 from accessibility.whatif.ranking import Attempt
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from accessibility.streets.network import Network
 
 MODELS = ("mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation")
-_ALONG_COSTS = ("p-median", "p-center")
 _TO_THE_END = ("backup", "relocation")  # models that stop at no gap above zero
 _WIDE_MIN = 24 * 60.0  # a day on foot: whoever has a way at all has one within it
 _MOST_PAIRS = 100_000_000
@@ -302,7 +302,7 @@ def propose_sites(
     near = trace_catchments(network, coverage.demand, candidates, coverage.standard, coverage.walker, stand)
     problem = Problem.from_catchments(near, coverage.demand, candidates, district=district)
     note = ""
-    if question.model in _ALONG_COSTS:
+    if question.model in SERVING:
         _refuse_many(len(rows), len(coverage.demand))
         demand = coverage.demand.limited(None)
         everywhere = Standard(rules=dict.fromkeys(demand.settings, Rule.walk(_WIDE_MIN)))

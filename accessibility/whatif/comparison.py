@@ -12,7 +12,8 @@ import pandas as pd
 from accessibility.errors import InputError, checked
 from accessibility.geo.arrays import starts_of
 from accessibility.geo.plotting import Colouring
-from accessibility.standards import MS_PER_S
+from accessibility.measures.tables import NO_DISTRICT, TOTAL
+from accessibility.standards import MS_PER_S, S_PER_MIN
 from accessibility.wording import share_of
 from accessibility.wording.cards import FAR, GAINED
 
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.whatif.scenario import Scenario
 
-ALL, TOTAL, NO_DISTRICT = "all", "total", "(none)"
+ALL = "all"
 COMPARED_SERVICE = ("served", "served_share", "unserved", "served_change")
 """What a row of `compare_scenarios` says of people who are covered and find room, where sites have a capacity."""
 STATES = {"gained": GAINED, "lost": "#b3261e", "covered as today": "#8fbfe3", "not covered": FAR}
 """What becomes of people, each with its ink."""
-_S_PER_MIN = 60.0
 _OF_CHANGED = ("gained", "lost", "better_off", "worse_off", "_better", "_worse", "_saved", "_added")
 
 
@@ -334,7 +334,7 @@ def _differences(
     none_now = np.isnan(after.walk_s)
     saved[none_now] = np.where(np.isnan(before.walk_s[none_now]), 0.0, -np.inf)
     better, worse, both = saved > 0, saved < 0, np.isfinite(saved)
-    minutes = np.where(both, np.abs(saved), 0.0) / MS_PER_S / _S_PER_MIN
+    minutes = np.where(both, np.abs(saved), 0.0) / MS_PER_S / S_PER_MIN
     columns = {
         "population": np.ones(len(people), np.bool_),
         "covered_before": before.covered,

@@ -21,6 +21,7 @@ from accessibility.present.layers.sld import write_sld
 from accessibility.present.layers.styles import layer_styles, write_qml
 from accessibility.present.report.sureness import with_certainty
 from accessibility.present.symbols import format_site
+from accessibility.sites import KIND_OF
 from accessibility.sources.files import spellable, write_aside, write_folder
 
 if TYPE_CHECKING:
@@ -324,7 +325,6 @@ PROPOSED_COLUMNS = (
     *("gain_people", "covered_people", "covered_share", "marginal_per_cost"),
 )
 """The columns of ``sites.csv``."""
-_KIND_OF = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
 _PROPOSED_TEXTS = ("id", "name", "kind")
 
 
@@ -368,7 +368,7 @@ def make_layers(sources: LayerSources) -> dict[str, gpd.GeoDataFrame]:
     sites = _sites(sources)
     return {
         "demand": with_certainty(_people(sources), sources.sure),
-        **{name: sites[sites["kind"] == kind].reset_index(drop=True) for name, kind in _KIND_OF.items()},
+        **{name: sites[sites["kind"] == kind].reset_index(drop=True) for name, kind in KIND_OF.items()},
         "proposed": _proposed(sources),
         "districts": _districts(sources),
         "blackspots": sources.blackspots.to_crs(WGS84),
@@ -429,7 +429,7 @@ def input_columns(coverage: Coverage) -> dict[str, dict[str, Any]]:
     One that is called as a column of the layer is called ``input_...``.
     """
     sites, found = coverage.sites, {}
-    for layer, kind in _KIND_OF.items():
+    for layer, kind in KIND_OF.items():
         here = sites.kind == kind
         room = ROOM_COLUMNS if sites.has_capacity else ()
         taken = {*SITE_COLUMNS, *room, "fid", "geom", "geometry"}  # SQLite takes Name and name for the same

@@ -11,6 +11,7 @@ from accessibility.measures.surface import Places
 from accessibility.present.map.outlines import SITE_WORDS
 from accessibility.present.map.overlays import PeopleClasses, classify_people
 from accessibility.present.symbols import INKS
+from accessibility.standards import M_PER_KM, S_PER_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -158,7 +159,6 @@ _PERCENT = 'if("covered_share" > 0 and "covered_share" < 1, max(0.1, min(99.9, {
 )
 _SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 _SHARE_COLOURS = ("#9c3d06", "#ee7b2d", "#fdc086", "#9ecae1", "#08519c")
-_S_PER_MIN, _M_PER_KM = 60, 1_000
 
 
 def layer_styles(coverage: Coverage) -> dict[str, tuple[Style, ...]]:
@@ -181,7 +181,7 @@ def _people_styles(
 ) -> Iterable[Style]:
     """Yield walking time, covered or not and, where there are rural people, their distance."""
     areas = Places.of(coverage).all_areas
-    minutes = [m * _S_PER_MIN for m in coverage.standard.walk_classes]
+    minutes = [m * S_PER_MIN for m in coverage.standard.walk_classes]
     yield _people_style(walk, [*_steps('"walk_s"', minutes), '"walk_s" IS NULL'], areas=areas)
     too_far = ['NOT "covered" AND "walk_s" IS NOT NULL', 'NOT "covered" AND "walk_s" IS NULL']
     yield _people_style(status, ['"covered"', *too_far], areas=areas)
@@ -191,7 +191,7 @@ def _people_styles(
         quoted = [setting.replace("'", "''") for setting in settings]
         whom = f"\"setting\" = '{quoted[0]}'" if len(quoted) == 1 else f'"setting" IN {tuple(quoted)}'
         value = 'round("radius_m", 2)' if straight else '"network_m"'
-        steps = [*_steps(value, [km * _M_PER_KM for km in coverage.standard.distance_classes]), f"{value} IS NULL"]
+        steps = [*_steps(value, [km * M_PER_KM for km in coverage.standard.distance_classes]), f"{value} IS NULL"]
         yield _people_style(distance, [f"{whom} AND {step}" for step in steps], areas=areas)
 
 

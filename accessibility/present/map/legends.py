@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from accessibility.present.charts import FrontierPicture, picture_frontier
 from accessibility.present.language import Locale, MapWords, count
 from accessibility.present.map.overlays import PeopleClasses, shade_limits, shade_of
-from accessibility.siting.plan import format_objective
+from accessibility.siting.plan import SPENDING, format_objective
 from accessibility.whatif.comparison import has_service, served_of
 from accessibility.wording import LANGUAGES, cost_text, percent_sign
 
@@ -281,7 +281,6 @@ def _filled(form: str, said: Mapping[str, str]) -> str:
 
 
 _OF_PEOPLE = ("mclp", "backup", "relocation")
-_OF_COST = ("lscp", "partial")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -362,7 +361,7 @@ def proof_lines(plan: SitingPlan, words: MapWords) -> Lines:
     if not plan.selected:
         return words.lines("no_sites_proposed")
     best = plan.status == "optimal"
-    about = "people" if plan.model in _OF_PEOPLE else "cost" if plan.model in _OF_COST else "other"
+    about = "people" if plan.model in _OF_PEOPLE else "cost" if plan.model in SPENDING else "other"
     (objective, unit), (bound, _) = (format_objective(plan.model, value) for value in (plan.objective, plan.bound))
     short, _ = format_objective(plan.model, abs(plan.bound - plan.objective))
     said = words.lines(

@@ -14,7 +14,7 @@ import shapely
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import spans
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, Bounds, transform
 from accessibility.present.language import MapWords, count
 from accessibility.wording.cards import safe_html
 
@@ -102,9 +102,6 @@ def water_rings(water: gpd.GeoDataFrame, bounds: Bounds, *, vertices: int = _MAX
     lines = np.array(shapely.linestrings(xy, indices=ring), dtype=object)
     return Waters(rings=line_steps(lines, origin), origin=origin, left=int((~seen).sum()))
 
-
-Bounds = tuple[float, float, float, float]
-"""West, south, east, north in degrees."""
 
 SITE_WORDS: dict[tuple[str, bool], str] = {
     ("outlet", True): "outlet, counts today",

@@ -44,11 +44,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from accessibility.geo.projection import Bounds
     from accessibility.measures.coverage import Coverage
     from accessibility.present.language import MapWords
     from accessibility.present.map.legends import MapCaption, Proposal
     from accessibility.present.map.living import Switches, SwitchLayer
-    from accessibility.present.map.outlines import Backdrop, Bounds, StreetLines
+    from accessibility.present.map.outlines import Backdrop, StreetLines
     from accessibility.present.map.overlays import PeopleClasses
 
 MAX_DOTS = 1_000_000

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from accessibility.geo.projection import Bounds
     from accessibility.measures.coverage import Coverage
     from accessibility.present.language import MapWords
     from accessibility.present.map.legends import Lines, MapCaption
-    from accessibility.present.map.outlines import Backdrop, Bounds
+    from accessibility.present.map.outlines import Backdrop
 
     _Sums = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 

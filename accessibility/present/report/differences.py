@@ -11,6 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from accessibility.errors import InputError
+from accessibility.measures.tables import TOTAL
 from accessibility.present.language import count
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import record_path, record_run
@@ -19,13 +20,13 @@ from accessibility.present.pages import data_address, page_template, printable, 
 from accessibility.present.report.page import POLICY
 from accessibility.present.report.sureness import BAR_COLUMNS
 from accessibility.present.symbols import INKS, format_site, site_svg
+from accessibility.sites import KINDS
 from accessibility.sources.cache import sha256_file
 from accessibility.streets.edits import edit_table, edit_text
 from accessibility.uncertainty.bars import GAIN_COLUMNS
 from accessibility.whatif.comparison import (
     ALL,
     COMPARED_SERVICE,
-    TOTAL,
     DistrictCells,
     compare_coverages,
     compare_scenarios,
@@ -254,7 +255,6 @@ _STYLE = """
 .what-if-still .swatch { display: inline-block; width: .9em; height: .9em; margin-right: .4em; border: 1px solid #8888 }
 .what-if-still ul { margin: 0; padding-left: 1.2em; line-height: 1.4 }
 .what-if-still svg { vertical-align: -3px }"""
-_KINDS = ("outlet", "bank", "new")
 
 
 def headline_html(before: Coverage, after: Coverage, table: pd.DataFrame, words: MapWords) -> str:
@@ -336,11 +336,11 @@ def edit_words(edit: StreetEdit, words: MapWords) -> str:
 
 def sites_html(words: MapWords) -> str:
     """Return the legend of the sites."""
-    filled = " ".join(f"{site_svg(kind, is_open=True)} {words(kind)}" for kind in _KINDS)
+    filled = " ".join(f"{site_svg(kind, is_open=True)} {words(kind)}" for kind in KINDS)
     rings = " ".join(
         f'<svg width="14" height="14" viewBox="0 0 14 14"><circle cx="7" cy="7" r="5" fill="#fff" stroke="{INKS[kind]}"'
         ' stroke-width="2"/></svg>'
-        for kind in _KINDS
+        for kind in KINDS
     )
     return f"<div>{words('legend_sites', filled=filled, rings=rings)}</div>"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from accessibility.measures.tables import capacity_table
-from accessibility.standards import CM_PER_M, MS_PER_S
+from accessibility.standards import CM_PER_M, M_PER_KM, MS_PER_S, S_PER_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +29,6 @@ SENSITIVITY_COLUMNS = (
 )
 FRONTIER_COLUMNS = ("budget", "covered_people", "bound_people", "population", "covered_share", "bound_share")
 NO_WAY = "no way"
-_S_PER_MIN, _M_PER_KM = 60, 1_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -187,7 +186,7 @@ def tabulate_sensitivity(now: Coverage, cases: Iterable[tuple[str, str, Coverage
 def tabulate_times(coverage: Coverage) -> pd.DataFrame:
     """Return people by walking time: one row per class with its people of each setting, all, and their share."""
     minutes = coverage.standard.walk_classes
-    step = _steps(coverage.walk_s, minutes, _S_PER_MIN * MS_PER_S, MS_PER_S)
+    step = _steps(coverage.walk_s, minutes, S_PER_MIN * MS_PER_S, MS_PER_S)
     people = coverage.demand.population
     labels = class_labels(minutes)
     table = pd.DataFrame({"class": labels})
@@ -206,7 +205,7 @@ def tabulate_distances(coverage: Coverage) -> pd.DataFrame:
     labels = class_labels(kilometres)
     by = {}
     for name, metres in (("network", coverage.metres), ("radius", coverage.radius_m)):
-        step = _steps(metres[rural], kilometres, _M_PER_KM * CM_PER_M, CM_PER_M)
+        step = _steps(metres[rural], kilometres, M_PER_KM * CM_PER_M, CM_PER_M)
         by[name] = np.bincount(step, weights=people, minlength=len(labels))
     return pd.DataFrame({"class": labels, **by, "population": float(people.sum())})
 

@@ -10,6 +10,7 @@ from accessibility.present.report.facts import NO_WAY
 from accessibility.present.report.mapsketch import Paper, Pin, draw_people, pin_sign, site_sign
 from accessibility.present.report.sentences import format_conditions
 from accessibility.sites import KINDS
+from accessibility.standards import S_PER_MIN
 from accessibility.wording.cards import COVERED, CUT, FAR, GAINED, QUIET, drawing, element
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _MOST_PINS = 15
 _SMALL = 1.9  # how much larger letters and signs are on a map that is printed small
 _PALE = "#4f8fc0"  # as the map has them who are covered today
-_S_PER_MIN, _HALF = 60, 0.5  # half a person rounds to one
+_HALF = 0.5  # half a person rounds to one
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -190,7 +191,7 @@ def _marked_minutes(standard: Standard) -> tuple[float, bool]:
     """Return the limit that is drawn among walks, and whether there is one: of urban people, or of all who walk."""
     rules = {standard.urban} if not standard.names_its_own else {rule for _, rule in standard.rules}
     walks = [rule for rule in rules if rule.measure == "walk"]
-    return (walks[0].limit / _S_PER_MIN, True) if len(walks) == 1 else (0.0, False)
+    return (walks[0].limit / S_PER_MIN, True) if len(walks) == 1 else (0.0, False)
 
 
 def _distances(facts: Facts, locales: Locales) -> Illustration:

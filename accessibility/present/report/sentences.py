@@ -10,6 +10,7 @@ from accessibility.measures.snap_audit import FAR_M
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.present.symbols import SiteLabel, call_site
 from accessibility.siting.plan import format_objective
+from accessibility.standards import M_PER_KM
 from accessibility.wording import cost_text, message_text
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from accessibility.standards import Standard
 
 _WORST = 3
-_M_PER_KM = 1_000
 
 
 def format_headline(facts: Facts, locale: Locale) -> str:
@@ -152,7 +152,7 @@ def _both_readings(standard: Standard, setting: str, row: dict[Any, Any], locale
         "both_readings_of" if standard.names_its_own else "both_readings",
         setting=setting,
         population=locale.number(people),
-        km=f"{rule.limit / _M_PER_KM:g}",
+        km=f"{rule.limit / M_PER_KM:g}",
         network=locale.percent(network, people),
         network_people=locale.number(network),
         radius=locale.percent(radius, people),

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-Bounds = tuple[float, float, float, float]
+    from accessibility.geo.projection import Bounds
+
 YEARS = range(2015, 2031)
 PEOPLE_SOURCES = ("worldpop", "ghs-pop")
 

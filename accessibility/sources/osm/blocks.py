@@ -17,18 +17,8 @@ import shapely
 from accessibility.sources.cache import Blocks, Heaps, cuts_of, some_of
 from accessibility.sources.osm.layers import Kept, StreetLayer
 from accessibility.sources.osm.squares import walk_across
-from accessibility.sources.osm.streets import INDEX, WAY_ARRAYS, Noted, Streets, Survey, off_earth
-from accessibility.sources.osm.topology import (
-    ACROSS,
-    NOWHERE,
-    STREET,
-    Bounds,
-    Marks,
-    Ways,
-    centred_on,
-    join_ways,
-    steps_of,
-)
+from accessibility.sources.osm.streets import INDEX, PER_WAY, WAY_ARRAYS, Noted, Streets, Survey, off_earth
+from accessibility.sources.osm.topology import ACROSS, NOWHERE, STREET, Marks, Ways, centred_on, join_ways, steps_of
 from accessibility.streets.foot import KINDS, LIFT, FootAccess
 
 if TYPE_CHECKING:
@@ -37,7 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyproj import CRS
 
-_PER_WAY = ("kind", "oneway", "private", "off_ground", "ride_s", "tunnel", "square")
+    from accessibility.geo.projection import Bounds
+
 _NEAR = 1e-4  # degrees around the box of a square: lines are straight there in metres, not in degrees
 _ASKED = [("id", "<i8"), ("block", "<i4"), ("slot", "<i4")]
 _SHARED = ("shared", "private", "lift")
@@ -71,12 +62,12 @@ class BlockedStreets(Streets):
             return
         ids, refs = np.unique(np.frombuffer(self.refs, np.int64), return_inverse=True)
         start = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.frombuffer(self.counts, np.int64))])
-        rest = {name: np.array(getattr(self, name)) for name in _PER_WAY}
+        rest = {name: np.array(getattr(self, name)) for name in PER_WAY}
         rest |= {name: rest[name].astype(np.bool_) for name in ("private", "off_ground", "tunnel")}
         self.blocks.put(self.count, node_ids=ids, refs=refs.astype(np.int32), start=start, **rest)
         self.samples.append(some_of(ids))
         self.count, self.total = self.count + 1, self.total + len(ids)
-        for name in ("refs", "counts", *_PER_WAY):
+        for name in ("refs", "counts", *PER_WAY):
             setattr(self, name, array(getattr(self, name).typecode))
 
 

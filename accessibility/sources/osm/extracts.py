@@ -46,7 +46,7 @@ from accessibility.sources.osm.ordering import in_order
 from accessibility.sources.osm.squares import cross_squares
 from accessibility.sources.osm.streets import Noted, Survey, findings, surveyed
 from accessibility.sources.osm.tags import parse_tags
-from accessibility.sources.osm.topology import Bounds, build_network
+from accessibility.sources.osm.topology import build_network
 from accessibility.sources.placed import place_edges
 from accessibility.streets.foot import Delays, FootAccess
 from accessibility.streets.network import refuse_unmetric
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
+    from accessibility.geo.projection import Bounds
     from accessibility.sources.placed import PlacedStreets
     from accessibility.streets.network import Network
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.sources.osm.topology import Bounds
+    from accessibility.geo.projection import Bounds
 
 SAME_PLACE_M = 30.0
 _WATER_LINES = (("waterway", "river"), ("waterway", "canal"))

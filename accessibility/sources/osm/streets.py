@@ -45,7 +45,7 @@ WAY_ARRAYS = (
     *("private", "off_ground", "ride_s", "tunnel", "square"),
 )
 _MARKS = ("blocked", "keyed", "signals", "lifts")
-_PER_WAY = ("kind", "oneway", "private", "off_ground", "ride_s", "tunnel", "square")
+PER_WAY = ("kind", "oneway", "private", "off_ground", "ride_s", "tunnel", "square")
 _OF_WALK = ("direction", "private", "off_ground", "ride_s", "tunnel")
 _NODE_KEYS = ("barrier", "door", "entrance", "crossing", "crossing:signals", "highway")
 _KEYS = ("highway", "route", *PIER_KEYS)
@@ -173,7 +173,7 @@ class Streets:
         rows = np.flatnonzero(walkable & ~ring & (many >= _ENDS))
         self.bare += int((walkable & ~ring).sum()) - len(rows)
         told = [(kind, *(getattr(walk, name) for name in _OF_WALK), STREET) for walk, kind in judged]
-        columns = dict(zip(_PER_WAY, np.array(told)[of[rows]].T, strict=True))
+        columns = dict(zip(PER_WAY, np.array(told)[of[rows]].T, strict=True))
         self._add_all(ways.refs[spans(ways.start[rows], many[rows])], counts=many[rows], **columns)
 
     def _keep_relation(self, tags: dict[str, str], ways: list[int]) -> None:
@@ -196,7 +196,7 @@ class Streets:
         long = [one for one in found if len(one[0]) >= _ENDS]
         self.bare += len(found) - len(long)
         told = [(kind, *(getattr(walk, name) for name in _OF_WALK), square) for _, kind, walk, square in long]
-        columns = dict(zip(_PER_WAY, np.array(told).reshape(-1, len(_PER_WAY)).T, strict=True))
+        columns = dict(zip(PER_WAY, np.array(told).reshape(-1, len(PER_WAY)).T, strict=True))
         refs = np.array([ref for one in long for ref in one[0]], np.int64)
         self._add_all(refs, counts=np.array([len(one[0]) for one in long], np.int64), **columns)
 

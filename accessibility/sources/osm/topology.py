@@ -10,7 +10,7 @@ from pyproj import CRS
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import refuse
-from accessibility.geo.projection import WGS84, local_crs, segment_lengths, transform
+from accessibility.geo.projection import WGS84, Bounds, local_crs, segment_lengths, transform
 from accessibility.streets.foot import LIFT, Carried, Delays, long_tunnels
 from accessibility.streets.network import Network
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-Bounds = tuple[float, float, float, float]
 
 E7 = 10_000_000  # OpenStreetMap keeps coordinates as integers of 1e-7 degrees, about 1 cm
 NOWHERE = np.iinfo(np.int32).max

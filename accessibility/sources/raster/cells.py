@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accessibility.geo.projection import Bounds
     from accessibility.sources.raster.meaning import Unit
-    from accessibility.sources.raster.reading import Bounds, CellSurvey
+    from accessibility.sources.raster.reading import CellSurvey
 
 MAX_PARTS = 100_000_000
 _FAR = 2**31  # no raster has so many rows or columns

@@ -14,7 +14,7 @@ import numpy as np
 from pyproj import CRS
 
 from accessibility.errors import InputError
-from accessibility.geo.projection import WGS84, earth_crs, transform
+from accessibility.geo.projection import WGS84, Bounds, earth_crs, transform
 from accessibility.sources.checks import Finding
 from accessibility.sources.raster.meaning import (
     CROWDED_KM2,
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
     from accessibility.sources.raster.meaning import Unit
 
-
-Bounds = tuple[float, float, float, float]
 
 MAX_CELLS = 1_000_000_000
 MAX_POPULATED = 50_000_000  # a gigabyte

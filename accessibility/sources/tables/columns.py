@@ -136,7 +136,7 @@ _CHOICE = r".*[/、,;√].*"
 _REMARK = (
     r"(?!.*(?:代码|编码|拼音|英文|旧|曾用|历史|code|pinyin|english|old|former)).*"  # no codes or other names of it
 )
-_AXES = ("lon", "lat", "coordinates")
+AXES = ("lon", "lat", "coordinates")
 _BESIDE: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(("lon", "lat"), _DEGREES)
     | {"coordinates": rf"{_DEGREES}|(?:经度|lon|lng|x)[,、/;]?(?:纬度|lat|y)"}
@@ -212,7 +212,7 @@ def columns_meaning(table: pd.DataFrame, wanted: str) -> list[str]:
         core = part if part in aliases else _without_notes(part, wanted)
         if core in aliases:
             # One that names a datum comes after those that name none, which were always read.
-            other = wanted in _AXES and _DATUM.search(part) is not None
+            other = wanted in AXES and _DATUM.search(part) is not None
             found.append((other, aliases.index(core), part != core, -year_of(part), -len(found), name))
     return list(dict.fromkeys(name for *_, name in sorted(found)))
 
@@ -252,7 +252,7 @@ def _without_notes(part: str, wanted: str) -> str:
     part = part.strip(_STARS)
     if len(part) > _LONGEST:
         return part
-    if wanted in _AXES:
+    if wanted in AXES:
         part = _DATUM.sub("", part)
     aliases = [_plain(name) for name in ALIASES[wanted]]
     allowed = rf"(?:{_BESIDE.get(wanted, '')}|{_ASKED}|{'|'.join(map(re.escape, aliases))})"

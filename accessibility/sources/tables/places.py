@@ -16,6 +16,7 @@ import shapely
 
 from accessibility.errors import InputError
 from accessibility.geo.projection import geodesics
+from accessibility.sites import KIND_OF
 from accessibility.sources.checks import Finding
 from accessibility.sources.quantities import held_instead
 from accessibility.sources.tables.columns import (
@@ -79,7 +80,6 @@ NO = frozenset(
 )
 
 _LETTER: Mapping[str, str] = {"outlets": "O", "banks": "B", "candidates": "C"}
-_KIND: Mapping[str, str] = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
 _COSTS: Mapping[str, float] = {"bank": 1.0, "new": 3.0, "outlet": 0.0}
 _ROUNDED_M = 100.0  # a step of coordinates that moves sites as far as a block of houses
 _LOST_SHARE = 0.05
@@ -208,7 +208,7 @@ class _Cells:
             )
 
     def kind(self) -> NDArray[np.object_]:
-        kind = np.full(len(self.table), _KIND[self.spec.role], dtype=object)
+        kind = np.full(len(self.table), KIND_OF[self.spec.role], dtype=object)
         if self.spec.role == "candidates":
             words = self.plain("kind")
             bank = words.str.contains("银行|bank").to_numpy(dtype=bool)
@@ -308,7 +308,7 @@ class _Cells:
 
     def refuse_strange(self, ids: pd.Index[Any]) -> None:
         """Refuse candidates that are open, and sites of a kind that stands in another table."""
-        is_open, own = self.flag("open"), _KIND[self.spec.role]
+        is_open, own = self.flag("open"), KIND_OF[self.spec.role]
         if self.spec.role == "candidates" and is_open is not None and is_open.any():
             first = ids[int(is_open.argmax())]
             msg = f"{self.source}: {first!r} is open; expected sites that do not count today, or an outlet or a bank"
@@ -316,7 +316,7 @@ class _Cells:
         if self.spec.role == "candidates" or "kind" not in self.table.columns:
             return
         words = self.plain("kind")
-        other = (words.isin(_KIND.values()) & (words != own)).to_numpy(dtype=bool)
+        other = (words.isin(KIND_OF.values()) & (words != own)).to_numpy(dtype=bool)
         if other.any():
             text = f"{ids[int(other.argmax())]!r} is of kind {words[other].iloc[0]!r}"
             msg = f"{self.source}: {text}; expected {self.spec.role} alone, the others in tables of their own"

@@ -19,7 +19,7 @@ from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import DATUMS, WGS84, plain_datum, to_wgs84, transform
 from accessibility.sources.checks import Finding
-from accessibility.sources.tables.columns import attributes, find_column, parse_numbers, rows_text
+from accessibility.sources.tables.columns import AXES, attributes, find_column, parse_numbers, rows_text
 from accessibility.sources.tables.doubts import report_two_places
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SAME_DEG = 6  # decimals of degrees: a tenth of a metre
-_AXES = ("lon", "lat", "coordinates")
 _PLACES = (0, 3, 4, 6)  # points, polygons and several of them, as GEOS numbers them
 FALLBACK = 3  # more places than this on one point are a geocoder's town centre
 _BOX = (72.0, 0.8, 138.0, 56.0)  # where GCJ-02 and BD-09 are used: west, south, east, north
@@ -119,8 +118,8 @@ def locate_rows(table: pd.DataFrame, spec: TableSpec | None = None, *, source: s
 
 def has_places(table: pd.DataFrame, spec: TableSpec, *, source: str) -> bool:
     """Return whether the rows of a table have geometry or a column of coordinates."""
-    named = any(spec.columns.get(key) for key in _AXES)
-    return isinstance(table, gpd.GeoDataFrame) or named or any(find_column(table, k, source=source) for k in _AXES)
+    named = any(spec.columns.get(key) for key in AXES)
+    return isinstance(table, gpd.GeoDataFrame) or named or any(find_column(table, k, source=source) for k in AXES)
 
 
 def outlines(table: pd.DataFrame, spec: TableSpec, *, source: str) -> NDArray[np.object_] | None:

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyproj import CRS
 
+    from accessibility.geo.projection import Bounds
     from accessibility.sources.checks import Finding
     from accessibility.sources.raster.reading import Cells
-    from accessibility.study.loading.context import Bounds, Loading
+    from accessibility.study.loading.context import Loading
 
 _SQUARE = 32  # cells
 _CUT = 0.999  # of a cell: a border along its edge does not cut it

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
+    from accessibility.geo.projection import Bounds
     from accessibility.sources.tables.reading import HeldTable
     from accessibility.streets.network import Network
     from accessibility.study.schema import StudyFile
 
-Bounds = tuple[float, float, float, float]
 
 MARGIN_M = 5_000.0
 _RASTERS = (".tif", ".tiff", ".vrt", ".img", ".asc")

@@ -11,7 +11,7 @@ import shapely
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, Bounds, transform
 from accessibility.measures.walkers import others_of
 from accessibility.sources import lines
 from accessibility.sources.cache import cached_network, refuse_changed, stamp_files
@@ -28,7 +28,7 @@ from accessibility.sources.vectors import read_vector
 from accessibility.streets.compounds import enclose_lanes
 from accessibility.streets.foot import SHORT_TUNNEL_M
 from accessibility.streets.grades import STEEP, STEEP_SHARE, measure_grades
-from accessibility.study.loading.context import Bounds, Loading, input_files, is_osm, study_bounds
+from accessibility.study.loading.context import Loading, input_files, is_osm, study_bounds
 from accessibility.study.loading.people import load_people, place_people
 from accessibility.study.loading.settling import WindowedDemand, settle_windows
 from accessibility.study.loading.sites import districts_of, load_area, load_sites

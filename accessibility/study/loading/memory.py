@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
-from accessibility.sites import Sites
+from accessibility.sites import KIND_OF, Sites
 from accessibility.siting import Conditions
 from accessibility.sources.tables.columns import find_column, no_column
 from accessibility.sources.tables.reading import HeldTable, hold_table
@@ -29,7 +29,6 @@ from accessibility.study.valuetables import rule_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_KINDS = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
 _DEGURBA, _LIMIT, _STREETS = "degurba", "own_limit", "network"
 _FOOT = tuple(field.name for field in fields(FootAccess))
 _AGE = re.compile(r"\d{1,3} ?(\+|岁?及?以上)")  # 60+, 80岁及以上
@@ -189,7 +188,7 @@ def _by_role(sites: Mapping[str, object]) -> dict[str, tuple[Any, _Table]]:
                 found[role] = value, table
             continue
         frame = value.to_gdf()
-        for at, kind in _KINDS.items():
+        for at, kind in KIND_OF.items():
             rows = frame[frame["kind"] == kind] if role == "outlets" else frame
             if len(rows) and role in ("outlets", at):
                 if at in found:
@@ -258,7 +257,7 @@ def settle_terms(held: Held, terms: StudyTerms) -> Loading:
     of_people = {"split_cells": terms.split_cells, "reconcile": terms.reconcile or None}
     inputs = {**held.inputs}
     inputs["population"] = {key: v for key, v in of_people.items() if v is not None} | inputs["population"]
-    for name in ("population", *_KINDS):
+    for name in ("population", *KIND_OF):
         if terms.coordinates is not None and _has_coordinates(held, inputs.get(name)):
             inputs[name] = {"coordinates": terms.coordinates, **inputs[name]}
     if terms.elevation is not None:

@@ -9,8 +9,8 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
-from accessibility.geo.projection import WGS84
-from accessibility.sites import Sites
+from accessibility.geo.projection import WGS84, Bounds
+from accessibility.sites import KIND_OF, Sites
 from accessibility.sources.areas import AreaSpec, distinguish_districts, locate, overlaps, read_areas, with_table
 from accessibility.sources.checks import Finding
 from accessibility.sources.detection import Surroundings, suspect_datum
@@ -19,7 +19,7 @@ from accessibility.sources.osm import extracts as osm
 from accessibility.sources.tables.columns import columns_meaning, money_of
 from accessibility.sources.tables.people import read_totals
 from accessibility.sources.tables.places import PlaceSpec, has_value, read_sites
-from accessibility.study.loading.context import Bounds, Loading, assumed_datum, is_osm
+from accessibility.study.loading.context import Loading, assumed_datum, is_osm
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from accessibility.sources.placed import PlacedStreets
     from accessibility.streets.network import Network
     from accessibility.study.schema import AreaInput, SitesInput
-
-_KIND = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
 
 
 def load_sites(
@@ -105,7 +103,7 @@ def _read_role(load: Loading, role: str, table: SitesInput) -> tuple[gpd.GeoData
     if frame.empty:
         msg = f"{path.name}: no object is tagged {tags}; expected some for {role}"
         raise InputError(msg)
-    kind = _KIND[role]
+    kind = KIND_OF[role]
     counts, more = _counting(frame, table, source, kind)
     frame = frame.set_index("id").assign(
         kind=kind, open=counts, cost={"bank": cost.bank, "new": cost.new}.get(kind, 0.0)

@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
+    from accessibility.geo.projection import Bounds
     from accessibility.sources.checks import Finding
-    from accessibility.sources.raster.reading import Bounds, Cells, CellSurvey
+    from accessibility.sources.raster.reading import Cells, CellSurvey
     from accessibility.study.loading.context import Loading
 
 ROWS = 64
