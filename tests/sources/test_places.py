@@ -159,6 +159,7 @@ def test_a_site_is_closed_by_other_words_unless_its_status_says_that_it_is_open(
         *(("valid_from", "2093-01-01"), ("开业日期", "2093年5月"), ("是否受理", "否"), ("exclude", "1")),
         *(("协议到期", "2020-01-01"), ("营业时间", "休息"), ("开放时间", "不对外开放"), ("服务对象", "仅限本单位职工")),
         *(("是否签约", "否"), ("有窗口", "无"), ("有人员", "否"), ("有系统", "×"), ("启用标志", "0"), ("开放", "✕")),
+        *(("visibility", "0"), ("folder", "规划网点"), ("layer", "closed_outlets")),
         *(("人社业务", "不可办理"), ("能否办理人社业务", "不能"), ("是否开通社保业务", "否"), ("建设进度", "60%")),
     ],
 )
@@ -178,6 +179,26 @@ def test_a_site_without_a_window_or_a_day_is_told_unless_nobody_counted_them(tmp
         return counted(read_sites(csv(tmp_path, *rows), OUTLETS)[1])
 
     assert (told("2"), told("0"), told("")) == ({"maybe-closed": 1}, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("规划网点.csv", 1), ("closed_outlets.csv", 1), ("规划局网点.csv", 0), ("outlets_2025.csv", 0)]
+)
+def test_a_list_named_after_planned_or_closed_sites_is_told(tmp_path: Path, name: str, told: int) -> None:
+    path = csv(tmp_path, "id,lon,lat", "a,108.1,30").rename(tmp_path / name)
+    sites, findings = read_sites(path, OUTLETS)
+    assert sites["open"].all()
+    assert [finding.code for finding in findings] == ["list-of-closed"] * told
+    assert "list-of-closed" not in counted(read_sites(path, PlaceSpec(role="candidates"))[1])
+
+
+def test_few_rows_that_begin_as_comments_do_are_told(tmp_path: Path) -> None:
+    def told(*ids: str) -> list[str]:
+        path = csv(tmp_path, "id,lon,lat", *(f"{own},{108 + at / 100},30" for at, own in enumerate(ids)))
+        return [f.message for f in read_sites(path, OUTLETS)[1] if f.code == "commented-rows"]
+
+    assert told("a", "#b", "c", "// d") == ["2 rows begin with # or // and are read like the others: rows 3, 5"]
+    assert told("#1", "#2", "#3") == told("a", "b", "#N/A") == []
 
 
 def test_no_site_is_doubted_for_words_that_close_nothing(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from accessibility.sources.tables.columns import (
 from accessibility.sources.tables.doubts import refuse_other_system, report_rounded
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
-from accessibility.sources.tables.rows import find_gone, is_machine
+from accessibility.sources.tables.rows import find_gone, is_machine, lists_gone
 from accessibility.streets.lifecycle import has_ended, is_gone
 
 if TYPE_CHECKING:
@@ -271,6 +271,9 @@ class _Cells:
             f"{count} sites count although {columns} says: {shown}: are they closed? Then a column status should say so"
         )
         self.note("maybe-closed", message, count)
+        for name in (self.source.rsplit(".", 1)[0], self.table.attrs.get("sheet", ""), self.spec.layer or ""):
+            message = f"the name {name!r} speaks of sites that are planned or closed; those that say nothing else count"
+            self.note("list-of-closed", message, int(lists_gone(name)))
         return gone
 
     def report_machines(self, counts: NDArray[np.bool_]) -> None:

@@ -97,6 +97,7 @@ def table_of_rows(
             findings.append(Finding(code=code, source=source, message=message, count=len(numbers_)))
     table = pd.DataFrame.from_dict(kept, orient="index", columns=names, dtype=object)
     findings += _write_out_codes(table, source)
+    findings += _commented_out(kept, source)
     table.attrs |= {mark: _by_column(cells, names, kept) for mark, cells in marks.items()}
     said = (*aside["title-row"], *aside.get("footnote-row", ()))
     table.attrs["titles"] = [" ".join(filter(None, map(str.strip, rows[row - 1]))) for row in said]
@@ -123,6 +124,19 @@ def _by_column(
         if column < len(names) and at + 1 in kept:
             found.setdefault(names[column], []).append(at + 1)
     return found
+
+
+_COMMENT = re.compile(r"\s*(?:#(?!\s*(?:n/?a|ref|value|div|name|num|null)\b)|//)", re.IGNORECASE)  # #N/A is an error
+
+
+def _commented_out(rows: Mapping[int, Sequence[str]], source: str) -> list[Finding]:
+    """Return a finding where few rows begin as comments of programs do: somebody may have taken them out so."""
+    found = [row for row, cells in rows.items() if _COMMENT.match(cells[0])]
+    if not 0 < 2 * len(found) <= len(rows):
+        return []
+    shown = ", ".join(map(str, found[:SHOWN]))
+    message = f"{len(found)} rows begin with # or // and are read like the others: rows {shown}"
+    return [Finding(code="commented-rows", source=source, message=message, count=len(found))]
 
 
 def _write_out_codes(table: pd.DataFrame, source: str) -> list[Finding]:

@@ -328,7 +328,8 @@ _READINGS: tuple[tuple[str, Callable[[str], bool], Callable[[str], bool]], ...] 
         _never,
         lambda text: text.casefold() in _YES,
     ),
-    (".*", _never, is_gone),
+    ("visibility|visible|(是否)?(可见|显示)", _never, _is_no),
+    (".*", _never, lambda text: is_gone(text) or lists_gone(text)),
 )
 """What the name of a column is, and what in its cells says surely, and what perhaps, that the place is not there."""
 
@@ -352,6 +353,23 @@ def is_machine(text: str) -> bool:
     [True, True, True, True, False, False]
     """
     return _MACHINE.search(text) is not None and _STAFFED.search(text) is None
+
+
+_LISTED = re.compile(
+    r"(规划|筹建|在建|拟[建设增]|待建|撤[销并]|停[用业]|关闭|注销|裁撤)(的)?(服务)?(网点|站点|布点|点位|机构|名单|清单|表)"
+    r"|\b(planned|proposed|future|closed|former|disused) (outlets?|sites?|branch(es)?|offices?|banks?|counters?)\b"
+)
+
+
+def lists_gone(name: str) -> bool:
+    """Return whether the name of a file, a sheet or a folder is one of a list of sites that are planned or closed.
+
+    Examples
+    --------
+    >>> [lists_gone(name) for name in ("规划网点", "2023年撤销网点名单", "closed_outlets", "规划局网点", "outlets")]
+    [True, True, True, False, False]
+    """
+    return _LISTED.search(plain_words(name)) is not None
 
 
 @dataclass(kw_only=True)
