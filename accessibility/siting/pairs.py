@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.geo.arrays import spans, starts_of
+from accessibility.siting.effort import STEP, mixed
 from accessibility.streets.search.compiling import helper, kernel
 
 if TYPE_CHECKING:
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
 
 _0 = np.uint64(0)
 _1 = np.uint64(1)
-_STEP = np.uint64(0x9E37_79B9_7F4A_7C15)
-_MIX_A = np.uint64(0xBF58_476D_1CE4_E5B9)
-_MIX_B = np.uint64(0x94D0_49BB_1331_11EB)
-_27, _30, _31 = np.uint64(27), np.uint64(30), np.uint64(31)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -156,13 +153,6 @@ def _transpose(start: I64, item: I32, begin: I64, line: I32) -> None:
             begin[after] += 1
 
 
-@helper
-def _mixed(x: np.uint64) -> np.uint64:
-    x = (x ^ (x >> _30)) * _MIX_A
-    x = (x ^ (x >> _27)) * _MIX_B
-    return x ^ (x >> _31)
-
-
 @kernel
 def _merge(rows: tuple[I64, I32], district: I32, active: Flags, slots: I32, merged: tuple[I32, I32, U64]) -> int:
     """Give different rows different numbers, by a table of hashes; rows of one hash are compared item by item.
@@ -179,7 +169,7 @@ def _merge(rows: tuple[I64, I32], district: I32, active: Flags, slots: I32, merg
             continue
         mark = np.uint64(district[i])
         for k in range(begin, end):
-            mark = _mixed(mark + _STEP + np.uint64(item[k]))
+            mark = mixed(mark + STEP + np.uint64(item[k]))
         slot = mark & mask
         while True:
             known = slots[slot]
