@@ -56,7 +56,7 @@ from accessibility.study.views import (
 )
 from accessibility.whatif.comparison import compare_coverages, compare_scenarios
 from accessibility.whatif.scenario import Scenario
-from accessibility.wording import percent_text
+from accessibility.wording import day_text, percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -525,6 +525,7 @@ def test_studies_go_by_their_names_and_keep_apart(tmp_path: Path) -> None:
     }  # not twice
     (tmp_path / "studies" / "half" / "inputs").mkdir(parents=True)  # an upload that goes on
     assert desk.free_key("half") == "half-2"
+    assert [desk.free_key(name) for name in ("", " /. ")] == [f"Study-{day_text()}"] * 2
     (tmp_path / "studies" / "county" / "study.toml").write_text("name = ", "utf-8")
     assert desk.names()["county"] == "county"
 

@@ -19,7 +19,7 @@ from accessibility.errors import InputError
 from accessibility.study.answers import Answers
 from accessibility.study.county import sample_file
 from accessibility.study.study import read_study
-from accessibility.wording import day_text
+from accessibility.wording import Wording, day_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,8 +102,9 @@ class Desk:
             raise
 
     def free_key(self, name: str) -> str:
-        """Return a name for a folder that is not there yet: nothing is written over."""
-        return _free(name, {*self.studies(), *(path.name for path in self.folder.glob("*"))})
+        """Return a name for a folder that is not there yet: nothing is written over. One without a name has its day."""
+        unnamed = f"{Wording('page', self.language)('unnamed')}-{day_text()}"
+        return _free(_plain(name) or unnamed, {*self.studies(), *(path.name for path in self.folder.glob("*"))})
 
     def inputs(self, key: str) -> Path:
         """Return where the files of a new study are kept."""
@@ -155,8 +156,12 @@ class Desk:
             tried.unlink()
 
 
+def _plain(name: str) -> str:
+    return _NAME.sub("-", name).strip("-.")[:60]
+
+
 def _free(name: str, taken: set[str]) -> str:
-    plain = _NAME.sub("-", name).strip("-.")[:60] or day_text()
+    plain = _plain(name) or day_text()
     return next(k for n in range(1, 10_000) if (k := plain if n == 1 else f"{plain}-{n}") not in taken)
 
 
