@@ -1136,6 +1136,11 @@ def test_two_maps_stand_beside_each_other_and_show_the_same_place(client: Served
     page.locator("[data-map=map]").click()
     assert page.evaluate(at) == "map"
     assert both("document.querySelector('.legend').getBoundingClientRect().height > 0") == [False, True]  # one legend
+    seen.frame.locator(".legend").evaluate("legend => { legend.open = true; }")
+    page.locator("#menu").click()
+    page.locator("#add").click()
+    assert not seen.frame.locator(".legend").evaluate("legend => legend.open")  # a tool needs the map
+    page.keyboard.press("Escape")
     page.locator("#menu").press("Enter")  # the tools fit on a phone, and keys reach each of them
     for name in (
         "add",
