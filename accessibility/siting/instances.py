@@ -10,8 +10,9 @@ from zipfile import BadZipFile
 import numpy as np
 from scipy import sparse
 
-from accessibility.errors import InputError, OutputError, described
+from accessibility.errors import InputError, described
 from accessibility.geo.arrays import starts_of
+from accessibility.sources.files import write_aside, write_text
 
 if TYPE_CHECKING:
     import os
@@ -297,13 +298,8 @@ def write_mps(
         _median(problem, program, prices)
     else:
         _covering(problem, program, prices)
-    target = Path(path)
-    try:
-        target.write_text("\n".join(program.lines(problem)), encoding="utf-8", newline="\n")
-    except OSError as error:
-        msg = f"{target} cannot be written: {error.strerror}"
-        raise OutputError(msg) from error
-    return target
+    write_text(path, "\n".join(program.lines(problem)))
+    return Path(path)
 
 
 def _covering(problem: Instance, program: _Rows, entries: dict[int, list[tuple[str, float]]]) -> None:
@@ -355,14 +351,9 @@ def write_npz(problem: Instance, path: str | os.PathLike[str]) -> Path:
     values["districts"] = np.array(problem.districts, dtype=str)
     if problem.site_xy is not None:
         values["site_xy"] = problem.site_xy
-    target = Path(path)
-    try:
-        with target.open("wb") as file:
-            np.savez_compressed(file, **values)  # type: ignore[arg-type]
-    except OSError as error:
-        msg = f"{target} cannot be written: {error.strerror}"
-        raise OutputError(msg) from error
-    return target
+    with write_aside(path) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, **values)  # type: ignore[arg-type]
+    return Path(path)
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -100,6 +100,7 @@ def test_what_cannot_be_written_or_read_is_said_in_a_sentence(tmp_path: Path) ->
         problem.to_mps(tmp_path / "town.mps")
     with pytest.raises(InputError, match="'mclp', 'lscp' or 'p-median'"):
         problem.to_mps(tmp_path / "town.mps", model="p-center", sites=1)  # type: ignore[arg-type]
+    (tmp_path / "no").write_text("a file where a folder is wanted")
     for write in (problem.to_npz, lambda path: problem.to_mps(path, sites=1)):
         with pytest.raises(OutputError, match="cannot be written"):
             write(tmp_path / "no" / "town")
