@@ -183,7 +183,7 @@ class Speech:
 
     def list(self, names: Iterable[str]) -> str:
         """Return names in a row."""
-        return {"en": ", ", "zh": "、"}[self.language].join(names)
+        return Locale(self.language).listed(names)
 
 
 def print_coverage(result: Result, language: Language = "en") -> None:

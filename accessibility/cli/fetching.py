@@ -7,11 +7,11 @@ import itertools
 import json
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accessibility.errors import AccessibilityError, InputError, OutputError
 from accessibility.present.manifest import FETCHED, ORIGIN, list_files, parse_manifest, write_manifest
+from accessibility.present.pages import template_text
 from accessibility.settlement import REACH_M
 from accessibility.sources.cache import sha256_file
 from accessibility.sources.files import write_folder
@@ -20,6 +20,7 @@ from accessibility.wording import Wording, day_text, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from accessibility.cli.options import FetchOptions, Progress
     from accessibility.sources.fetched.overpass import Fetched
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from accessibility.sources.fetched.remote import Keeper
     from accessibility.wording import Language
 
-_TEMPLATES = Path(__file__).parents[1] / "present" / "templates"
 _TEMPLATE_OF: Mapping[Language, str] = {"en": "fetched.toml", "zh": "fetched.zh.toml"}
 _OF_OSM = ("streets.osm.gz", "boundary.gpkg", "banks.gpkg", "outlets.gpkg")
 _PEOPLE, _HEIGHTS = "population.tif", "elevation.tif"
@@ -214,22 +214,19 @@ def _study(found: Fetched, rasters: dict[str, CutOut], language: Language) -> st
         else f"# {say('fetched_no_people')}\n{_NO_PEOPLE}"
     )
     counts = {"outlets": len(found.outlets), "banks": len(found.banks)}
-    return (
-        (_TEMPLATES / _TEMPLATE_OF[language])
-        .read_text(encoding="utf-8")
-        .format(
-            date=day_text(),
-            name=json.dumps(found.name, ensure_ascii=False),
-            attribution=json.dumps(_credits(rasters), ensure_ascii=False),
-            km=MARGIN_M / 1_000,
-            population=population,
-            elevation=f'# {say("fetched_surface")}\nelevation  = {{ path = "{_HEIGHTS}" }}'
-            if heights
-            else f"# {say('fetched_flat')}",
-            no_outlets="" if counts["outlets"] else "# ",
-            no_banks="" if counts["banks"] else "# ",
-            **counts,
-        )
+    elevation = (
+        f'# {say("fetched_surface")}\nelevation  = {{ path = "{_HEIGHTS}" }}' if heights else f"# {say('fetched_flat')}"
+    )
+    return template_text(_TEMPLATE_OF[language]).format(
+        date=day_text(),
+        name=json.dumps(found.name, ensure_ascii=False),
+        attribution=json.dumps(_credits(rasters), ensure_ascii=False),
+        km=MARGIN_M / 1_000,
+        population=population,
+        elevation=elevation,
+        no_outlets="" if counts["outlets"] else "# ",
+        no_banks="" if counts["banks"] else "# ",
+        **counts,
     )
 
 
