@@ -109,6 +109,12 @@ def test_a_district_is_multiplied_to_its_total_and_an_empty_one_gets_a_point(tow
     assert "totals-differ" not in messages
 
 
+def test_districts_without_anybody_are_told_and_those_with_somebody_are_not(town: Path, tmp_path: Path) -> None:
+    districts(town, {"W": WEST, "E": EAST, "N": NORTH}, [0, 0, 0])
+    (said,) = [finding.message for finding in read(town, tmp_path).findings if finding.code == "empty-district"]
+    assert said == "1 of 3 districts have no people: N; are they missing from the file?"
+
+
 def test_people_put_into_an_empty_district_get_the_stricter_rule_among_codes(town: Path, tmp_path: Path) -> None:
     people = town.parent / "people.csv"
     people.write_text(people.read_text(encoding="utf-8").replace("urban", "220"), encoding="utf-8")

@@ -217,6 +217,20 @@ def test_what_is_refused_whole_is_refused_in_windows(people: str, more: str, sai
     assert str(windowed.value) == str(whole.value)
 
 
+def test_a_district_without_people_is_told_in_windows_too(study: Path) -> None:
+    people = np.zeros((HIGH, WIDE))
+    people[30, 30] = 7
+    raster(study.parent / "pop.tif", people)
+    shapes = [box(5e5, 3.392e6, 506e3, 34e5), box(506e3, 3.392e6, 51e4, 34e5)]
+    gpd.GeoDataFrame({"name": ["A", "B"]}, geometry=shapes, crs=METRES).to_file(study.parent / "districts.gpkg")
+    load = loading(study, *CASES["plain"])
+    area, _ = load_area(load)
+    whole = place_people(load, area, load_people(load, area)[0])[1]
+    said = "1 of 2 districts have no people: B; are they missing from the file?"
+    for findings in (whole, in_windows(load, "windows")[1]):
+        assert [finding.message for finding in findings if finding.code == "empty-district"] == [said]
+
+
 def test_the_districts_leave_a_hole_and_a_border(study: Path) -> None:
     # Or the findings that are compared above would be none.
     load = loading(study, *CASES["plain"])

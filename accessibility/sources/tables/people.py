@@ -129,6 +129,7 @@ def read_people_rows(
     values |= _told_columns(table, spec, source)
     for group, name in spec.groups.items():
         values[group] = _people(table, require_column(table, "population", source=source, given=name), source)
+        findings += report_voids(values[group], table[name], name, source)
         findings += _larger(values[group], values["population"], group, source)
     values["label"] = _labels(table, spec, source)
     own = find_column(table, "id", source=source, given=spec.id or spec.columns.get("id"))

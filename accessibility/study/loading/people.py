@@ -19,6 +19,7 @@ from accessibility.sources.areas import locate, named_rows
 from accessibility.sources.checks import Finding, OutsideFinding
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.spread import over_buildings, over_parts, refuse_wide, sides_m, spread_over_buildings
+from accessibility.sources.tables.columns import SHOWN
 from accessibility.sources.tables.people import (
     PeopleSpec,
     compare_totals,
@@ -33,6 +34,7 @@ from accessibility.study.saving import read_grids, read_shapes
 from accessibility.study.schema import SettlementSource, has_totals
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -208,7 +210,9 @@ def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -
     if area is not None:
         people, district, more = _held_against_totals(load, area, people, district, inside)
         inside = np.append(inside, np.ones(len(district) - len(inside), np.bool_))
-        findings += more
+        row = pd.Index(area.index.astype(str)).get_indexer(pd.Index(district.astype(str)))
+        lived = np.bincount(row[row >= 0], weights=people.population[row >= 0], minlength=len(area)).astype(np.float64)
+        findings += [*more, *report_empty(load, area.index, lived)]
     setting, settlement, more = settle_people(load, people, inside)
     demand = Demand(
         ids=people.ids[inside],
@@ -231,6 +235,16 @@ def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -
         shapes=None if people.shapes is None else people.shapes.reindex(named.index),
     )
     return _as_saved(load, inhabitants), findings + more
+
+
+def report_empty(load: Loading, names: Iterable[object], people: NDArray[np.float64]) -> list[Finding]:
+    """Return a finding where ``(districts,)`` people of some districts are none: the file may end before them."""
+    empty = [str(name) for name, there in zip(names, people, strict=True) if not there > 0]
+    if not empty:
+        return []
+    shown = ", ".join(empty[:SHOWN]) + (", ..." if len(empty) > SHOWN else "")
+    message = f"{len(empty)} of {len(people)} districts have no people: {shown}; are they missing from the file?"
+    return [Finding(code="empty-district", source=people_source(load), message=message, count=len(empty))]
 
 
 def refuse_nobody(load: Loading, *, swapped: bool) -> NoReturn:

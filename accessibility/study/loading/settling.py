@@ -21,7 +21,13 @@ from accessibility.sources.tables.people import Scale, compare_counts, in_none, 
 from accessibility.standards import SETTINGS
 from accessibility.streets.search.packing import hilbert_keys
 from accessibility.study.loading.context import people_source
-from accessibility.study.loading.people import area_source, column_of_totals, refuse_nobody, report_left_out
+from accessibility.study.loading.people import (
+    area_source,
+    column_of_totals,
+    refuse_nobody,
+    report_empty,
+    report_left_out,
+)
 from accessibility.study.loading.settlements import read_setting_shapes, refuse_no_column, report_outside_settings
 from accessibility.study.loading.windows import in_grid
 from accessibility.study.schema import SettlementSource
@@ -183,7 +189,7 @@ def settle_windows(load: Loading, people: WindowedPeople) -> tuple[WindowedDeman
         scale, more = _held_against_totals(load, people, area)
         findings += more
     rule = _Polygons(load) if _by_polygons(load) else _Towns(load, people, scale)
-    numbers, count = people.numbers, 0
+    numbers, count, lived = people.numbers, 0, np.zeros(len(names))
     settings, seen = load.settings.standard.standard.settings, np.zeros(len(rule.names), np.bool_)
     for number in numbers:
         block = people.blocks.take(number)
@@ -195,6 +201,7 @@ def settle_windows(load: Loading, people: WindowedPeople) -> tuple[WindowedDeman
         told = {name: block[name][rows] for name in ("row", "column", "district")}
         if area is None:
             told["district"] = np.zeros(len(setting), np.int32)
+        lived += np.bincount(told["district"], weights=population[rows], minlength=len(names))
         groups = (block["groups"] * factor[:, None])[rows]
         told |= {"population": population[rows], "groups": groups, "setting": setting, "xy": block["lonlat"][rows]}
         people.blocks.put(number, **told)
@@ -210,6 +217,7 @@ def settle_windows(load: Loading, people: WindowedPeople) -> tuple[WindowedDeman
         district_names=names,
         crs=WGS84,
     )
+    findings += [] if area is None else report_empty(load, names, lived)
     return demand, findings + rule.told()
 
 
