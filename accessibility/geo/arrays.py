@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, fields, is_dataclass
 from numbers import Real
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+_T = TypeVar("_T")
 _BATCH = 1 << 20  # rows
 
 
@@ -35,6 +36,51 @@ class Frozen:
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
         self.__dict__.update(state)
+
+
+class _WorkedOut:
+    def __init__(self, work: Callable[[Any], NDArray[Any]] | None) -> None:
+        self._work = self._of_column if work is None else work
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        """Take the name of the field."""
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+        """Return the array, and of the type the default of the field."""
+        return None if instance is None else instance.__dict__.setdefault(self._name, locked(self._work(instance)))
+
+    def _of_column(self, instance: Any) -> NDArray[Any]:
+        found: NDArray[Any] = instance.__dict__["_column"](self._name)
+        return found
+
+
+def worked_out(work: Callable[[Any], NDArray[Any]] | None = None) -> Any:
+    """Return the default of a field that is None where it is not given, and is worked out when it is first asked for.
+
+    Parameters
+    ----------
+    work
+        Returns the array of a value that lacks it; if None, it is a column of one that `when_asked` made.
+    """
+    return _WorkedOut(work)
+
+
+def when_asked(kind: type[_T], column: Callable[[str], NDArray[Any]] | None, **known: Any) -> _T:
+    """Return a value whose columns are worked out when they are first asked for; a copy of it has them all.
+
+    Parameters
+    ----------
+    kind
+        A type with fields that are `worked_out`.
+    column
+        Returns one of them by its name; None where all are known.
+    known
+        The fields that are known, which are not checked.
+    """
+    found = object.__new__(kind)
+    found.__dict__.update(known, _column=column)
+    return found
 
 
 class Named(Frozen, Mapping[str, Any]):
@@ -282,6 +328,8 @@ def number_words(values: object, *, among: Sequence[str], n: int, name: str) -> 
 def whole_ids(ids: object) -> NDArray[np.integer] | None:
     """Return ids as a read-only array of whole numbers, if they are given as one, or as a range, and none stands twice.
 
+    Where 32 bits hold all of them, they take no more.
+
     Examples
     --------
     >>> whole_ids(range(3)).tolist(), whole_ids(np.array([1, 1])), whole_ids([1, 2])
@@ -293,7 +341,9 @@ def whole_ids(ids: object) -> NDArray[np.integer] | None:
     ordered = np.sort(given)
     if (ordered[1:] == ordered[:-1]).any():
         return None
-    return read_only(given, dtype=given.dtype, shape=given.shape, name="ids")
+    small = np.iinfo(np.int32)
+    fits = not ordered.size or (small.min <= int(ordered[0]) and int(ordered[-1]) <= small.max)
+    return read_only(given, dtype=np.int32 if fits else given.dtype, shape=given.shape, name="ids")
 
 
 def unique_ids(ids: Iterable[object], *, name: str) -> NDArray[np.object_]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 
 from accessibility.errors import InputError, checked
-from accessibility.geo.arrays import Frozen, Same, batches, locked, read_only
+from accessibility.geo.arrays import Frozen, Same, batches, locked, read_only, when_asked, worked_out
 from accessibility.geo.projection import NO_SITE, measure_radius, transform
 from accessibility.measures.service import Service, measure_service
 from accessibility.standards import CM_PER_M, MS_PER_S, Standard, Walker
@@ -44,6 +43,8 @@ COLUMNS: dict[str, Any] = {
     "unreached": np.bool_,
 }
 """What a coverage says of each demand point."""
+_OF_FIGURES = {"walk_s": "walk", "metres": "network", "radius_m": "radius"}
+_NEAREST, _WALK_S, _METRES, _RADIUS_M, _COVERED, _COVERED_RADIUS, _UNREACHED = (worked_out() for _ in COLUMNS)
 
 
 class Host(Protocol):
@@ -110,13 +111,13 @@ class Coverage(Frozen):
     sites: Sites
     standard: Standard
     walker: Walker
-    nearest: NDArray[np.int32]
-    walk_s: NDArray[np.float64]
-    metres: NDArray[np.float64]
-    radius_m: NDArray[np.float64]
-    covered: NDArray[np.bool_]
-    covered_radius: NDArray[np.bool_]
-    unreached: NDArray[np.bool_]
+    nearest: NDArray[np.int32] = _NEAREST
+    walk_s: NDArray[np.float64] = _WALK_S
+    metres: NDArray[np.float64] = _METRES
+    radius_m: NDArray[np.float64] = _RADIUS_M
+    covered: NDArray[np.bool_] = _COVERED
+    covered_radius: NDArray[np.bool_] = _COVERED_RADIUS
+    unreached: NDArray[np.bool_] = _UNREACHED
     snapped: Snapped
     study: Host | None = None
 
@@ -196,9 +197,9 @@ class Coverage(Frozen):
         >>> now.of_study(None).share == now.share
         True
         """
-        found = copy(self)
-        object.__setattr__(found, "study", study)
-        return found
+        own = {f.name: self.__dict__[f.name] for f in fields(self) if f.name in self.__dict__}
+        found: Any = when_asked(Coverage, self.__dict__.get("_column"), **own | {"study": study})
+        return found  # type: ignore[no-any-return]
 
     @cached_property
     def population(self) -> float:
@@ -580,12 +581,20 @@ def decide_coverage(
     demand: Demand, sites: Sites, nearest: Nearest, standard: Standard, walker: Walker, snapped: Snapped
 ) -> Coverage:
     """Return who is within the standard, where the nearest sites are known already."""
-    columns: dict[str, Any] = {name: np.empty(len(demand), dtype) for name, dtype in COLUMNS.items()}
+    known: dict[str, Any] = {name: np.empty(len(demand), COLUMNS[name]) for name in COLUMNS.keys() - _OF_FIGURES.keys()}
     for rows in batches(len(demand)):
-        for name, values in decide_people(demand.cutoffs(standard, rows), nearest.of(rows)).items():
-            columns[name][rows] = values
-    columns = {name: locked(values) for name, values in columns.items()}
-    return Coverage(demand=demand, sites=sites, standard=standard, walker=walker, snapped=snapped, **columns)
+        found = decide_people(demand.cutoffs(standard, rows), nearest.of(rows))
+        for name, values in known.items():
+            values[rows] = found[name]
+
+    def column(name: str) -> NDArray[np.float64]:
+        figures = np.empty(len(demand))
+        for rows in batches(len(demand)):
+            figures[rows] = _figures(nearest.of(rows))[_OF_FIGURES[name]][0]
+        return figures
+
+    of = {"demand": demand, "sites": sites, "standard": standard, "walker": walker, "snapped": snapped, "study": None}
+    return when_asked(Coverage, column, **of, **{name: locked(values) for name, values in known.items()})
 
 
 def decide_people(cutoffs: Mapping[str, NDArray[np.int64]], nearest: Nearest) -> dict[str, NDArray[Any]]:
@@ -594,9 +603,7 @@ def decide_people(cutoffs: Mapping[str, NDArray[np.int64]], nearest: Nearest) ->
     covered, deciding = _decide(cutoffs, figures)
     return {
         "nearest": deciding,
-        "walk_s": figures["walk"][0],
-        "metres": figures["network"][0],
-        "radius_m": figures["radius"][0],
+        **{name: figures[measure][0] for name, measure in _OF_FIGURES.items()},
         "covered": covered,
         "covered_radius": _decide(_as_radius(cutoffs), figures)[0],
         "unreached": (figures["walk"][1] == NO_SITE) & ~covered,

@@ -11,7 +11,7 @@ from warnings import warn
 import numpy as np
 
 from accessibility.errors import AccessibilityWarning, InputError, checked
-from accessibility.geo.arrays import Frozen, as_flags, filled, locked, read_only, refuse, spans
+from accessibility.geo.arrays import Frozen, as_flags, filled, locked, read_only, refuse, spans, worked_out
 from accessibility.geo.projection import MAX_STRETCH, read_crs, stretch_of
 from accessibility.standards import CM_PER_M, MS_PER_S, Walker
 from accessibility.streets.foot import FERRY, FootAccess
@@ -45,6 +45,10 @@ PER_EDGE: dict[str, Any] = {
     "kind": np.uint8,
 }
 """The arrays of one value an edge that are zero where they are not given, and their types."""
+# Straight lines take 50 bytes an edge, and numbers 8 a junction: they are told where somebody asks.
+_STRAIGHT = worked_out(lambda its: its.node_xy[its.edges.ravel()])
+_BY_TWO = worked_out(lambda its: np.arange(0, 2 * len(its.edges) + 1, 2))
+_IN_ORDER = worked_out(lambda its: np.arange(len(its.node_xy)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -181,9 +185,9 @@ class Network(Frozen):
     signals: NDArray[np.float32] = None  # type: ignore[assignment]
     fixed_s: NDArray[np.float32] = None  # type: ignore[assignment]
     slope_factor: NDArray[np.float32] = None  # type: ignore[assignment]
-    shape_xy: NDArray[np.float64] = None  # type: ignore[assignment]
-    shape_start: NDArray[np.int64] = None  # type: ignore[assignment]
-    node_ids: NDArray[np.int64] = None  # type: ignore[assignment]
+    shape_xy: NDArray[np.float64] = _STRAIGHT
+    shape_start: NDArray[np.int64] = _BY_TWO
+    node_ids: NDArray[np.int64] = _IN_ORDER
     origin: Origin | None = None
     pieces: CutStreets | None = None
     provenance: Provenance | None = None
@@ -195,11 +199,7 @@ class Network(Frozen):
         node_xy = read_only(self.node_xy, dtype=np.float64, shape=(None, 2), name="network node_xy")
         edges = read_only(_rows_of_two(self.edges), dtype=np.int32, shape=(None, 2), name="network edges")
         n, m = len(node_xy), len(edges)
-        if self.shape_xy is None:
-            straight = node_xy.take(edges.ravel(), axis=0, mode="clip") if n else np.empty((0, 2))
-            shape_xy, shape_start = locked(straight), locked(np.arange(0, 2 * m + 1, 2))
-        else:
-            shape_xy, shape_start = self.shape_xy, self.shape_start
+        self.__dict__["_straight"] = self.shape_xy is None
         checked: dict[str, Any] = {
             "node_xy": node_xy,
             "edges": edges,
@@ -207,17 +207,17 @@ class Network(Frozen):
             "slope_factor": np.broadcast_to(np.float32(1), (m, 2))  # one number in memory
             if self.slope_factor is None
             else read_only(self.slope_factor, dtype=np.float32, shape=(m, 2), name="network slope_factor"),
-            "shape_xy": read_only(shape_xy, dtype=np.float64, shape=(None, 2), name="network shape_xy"),
-            "shape_start": read_only(shape_start, dtype=np.int64, shape=(m + 1,), name="network shape_start"),
-            "node_ids": read_only(
-                locked(np.arange(n)) if self.node_ids is None else self.node_ids,
-                dtype=np.int64,
-                shape=(n,),
-                name="node_ids",
-            ),
             "kinds": tuple(self.kinds),
             "crs": crs,
         }
+        if not self.straight:
+            lines: dict[str, Any] = {"shape_xy": (np.float64, (None, 2)), "shape_start": (np.int64, (m + 1,))}
+            for name, (dtype, shape) in lines.items():
+                checked[name] = read_only(getattr(self, name), dtype=dtype, shape=shape, name=f"network {name}")
+        if self.node_ids is not None:
+            checked["node_ids"] = read_only(self.node_ids, dtype=np.int64, shape=(n,), name="node_ids")
+        for name in {"shape_xy", "shape_start", "node_ids"} - checked.keys():
+            del self.__dict__[name]  # None would stand before what is worked out
         for name, dtype in PER_EDGE.items():
             given = getattr(self, name)
             values = locked(np.zeros(m, dtype)) if given is None else given  # memory that is never written takes none
@@ -244,8 +244,9 @@ class Network(Frozen):
             "fixed_s": (self.fixed_s, 0, most, "0 or more"),
             "climb_m": (self.climb_m, -most, most, "finite metres"),
             "kind": (self.kind, 0, kinds - 1, f"rows of {kinds} kinds"),
-            "shape_start": (np.diff(self.shape_start), _ENDS, np.inf, "at least two vertices an edge"),
         }
+        if not self.straight:
+            checks["shape_start"] = np.diff(self.shape_start), _ENDS, np.inf, "at least two vertices an edge"
         for name, (values, low, high, expected) in checks.items():
             if values.size and not (values.min().item() >= low and values.max().item() <= high):
                 wide = values.astype(np.float64)  # which holds both bounds
@@ -263,6 +264,11 @@ class Network(Frozen):
             f"<Network {len(self.node_xy):,} junctions, {len(self.edges):,} edges, "
             f"{self.length_m.sum() / 1_000:,.1f} km, {parts:,} component{'s' if parts != 1 else ''}>"
         )
+
+    @property
+    def straight(self) -> bool:
+        """Whether all lines are straight because none were given."""
+        return bool(self.__dict__.get("_straight"))
 
     @cached_property
     def components(self) -> NDArray[np.int32]:

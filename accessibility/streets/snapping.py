@@ -336,7 +336,11 @@ class EdgeIndex:
         """
         streets = self.network
         kept = wanted & streets.from_beside & ~(streets.private & self.public)
-        return SegmentGrid.of(streets.shape_xy, streets.shape_start, kept, streets.private) if kept.any() else None
+        if not kept.any():
+            return None
+        if streets.straight:
+            return SegmentGrid.straight(streets.node_xy, streets.edges, kept, streets.private)
+        return SegmentGrid.of(streets.shape_xy, streets.shape_start, kept, streets.private)
 
     def snap(self, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float) -> Positions:
         """Return the nearest place on an edge for each of ``(k, 2)`` points, as `snap_points` does."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from accessibility.geo.arrays import Frozen, finite_rows
+from accessibility.geo.arrays import Frozen, finite_rows, when_asked
 from accessibility.geo.projection import NO_SITE, STRETCH, distances, measure_radius, transform
 from accessibility.measures.coverage import (
-    COLUMNS,
     Coverage,
     Nearest,
     decide_people,
@@ -233,7 +232,8 @@ class LiveCoverage:
         edited = None if self.ground.network.pieces is None else self.ground.network
         snapped = Snapped(demand=self.ground.snapped, sites=self._at, network=edited)
         rest = {"demand": self.ground.demand, "sites": sites, "standard": self.standard, "walker": self.walker}
-        return StandingCoverage.of(self._standing(), **rest, snapped=snapped, study=study, population=self._people)
+        known = {"snapped": snapped, "study": study, "population": self._people, "_version": (now := self._standing())}
+        return when_asked(StandingCoverage, now.column, **rest, **known)
 
     def _new_radii(self, row: int) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.int32]]:
         """Return whose nearest site in a straight line is another after a switch, how far it is, and its row."""
@@ -374,21 +374,6 @@ class StandingCoverage(Coverage):
     def __new__(cls, **figures: Any) -> Coverage:  # type: ignore[misc]
         """Return a plain coverage: what `dataclasses.replace` makes of one has columns of its own."""
         return Coverage(**figures)
-
-    @classmethod
-    def of(cls, version: Version, **rest: Any) -> Self:
-        """Return the coverage of a version; the rest is what a `Coverage` has but for its columns."""
-        found = object.__new__(cls)
-        found.__dict__.update(rest, _version=version)
-        return found
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """Return a column, and keep it."""
-            if name not in COLUMNS:
-                raise AttributeError(name)
-            return self.__dict__.setdefault(name, self._version.column(name))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how a plain coverage with the same figures is made."""

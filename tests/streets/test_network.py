@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -175,3 +176,18 @@ def test_a_closed_street_is_none_in_a_graph() -> None:
     square = worlds.one_way_square()
     graph = square.without(np.array([False, True, False, False])).to_networkx()
     assert sorted(graph.edges()) == [(0, 1), (2, 3), (3, 0)]
+
+
+def test_lines_and_ids_that_nobody_gave_are_told_when_they_are_asked_for() -> None:
+    ends = {"node_xy": [(5e5, 34e5), (500300, 34e5), (500300, 3400400)], "edges": [(0, 1), (2, 1)]}
+    road = Network(**ends, length_m=[300, 400], crs="EPSG:32649")  # type: ignore[arg-type]
+    assert road.straight
+    assert not {"shape_xy", "shape_start", "node_ids"} & vars(road).keys()
+    for same in (road, replace(road), pickle.loads(pickle.dumps(road))):  # noqa: S301 -- its own
+        assert same.shape_xy.tolist() == [[5e5, 34e5], [500300, 34e5], [500300, 3400400], [500300, 34e5]]
+        assert same.shape_start.tolist() == [0, 2, 4]
+        assert same.node_ids.tolist() == [0, 1, 2]
+        assert not same.shape_xy.flags.writeable
+    assert not replace(road).straight  # lines that were given, if straight ones
+    with pytest.raises(InputError, match="shape_start"):
+        Network(**ends, length_m=[300, 400], crs="EPSG:32649", shape_xy=[(0, 0)] * 4)  # type: ignore[arg-type]

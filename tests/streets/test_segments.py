@@ -9,6 +9,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accessibility.geo.arrays import locked
 from accessibility.streets.search.segments import SegmentGrid
 
 vertices = st.tuples(st.integers(0, 40), st.integers(0, 40))
@@ -83,3 +84,18 @@ def test_the_nearest_lines_within_a_distance_are_those_that_shapely_finds_to_the
         assert metres[at].tolist() == [*away[at][best], *[np.inf] * none]
         there = shapely.line_locate_point(shapes[rows[best]], points[at])
         assert along[at].tolist() == [*there, *[0.0] * none]
+
+
+@given(worlds())
+def test_straight_lines_between_places_are_found_as_lines_with_vertices_of_their_own(world: World) -> None:
+    xy, start, rows, later, here, scale, random = world
+    ends = locked(np.array([(first, random.randrange(len(xy))) for first in start[:-1]], np.int32))
+    kept = np.isin(np.arange(len(later)), rows)
+    xy, later, by_two = locked(xy), locked(later), locked(np.arange(0, 2 * len(ends) + 1, 2))
+    straight = SegmentGrid.straight(xy, ends, kept, later)
+    drawn = SegmentGrid.of(locked(xy[ends.ravel()]), by_two, kept, later)
+    within = np.full(len(here), 25.0 * scale)
+    for one, other in zip(straight.nearest(here), drawn.nearest(here), strict=True):
+        assert one.tolist() == other.tolist()
+    for one, other in zip(straight.near(here, within, 3), drawn.near(here, within, 3), strict=True):
+        assert one.tolist() == other.tolist()

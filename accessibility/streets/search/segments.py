@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.geo.arrays import extent
+from accessibility.geo.arrays import extent, locked
 from accessibility.streets.search.compiling import helper, kernel
 from accessibility.streets.search.packing import hilbert_keys
 
@@ -31,7 +31,7 @@ _LATER = np.uint32(0x8000_0000)
 _NO_WORD = np.uint32(0xFFFF_FFFF)
 
 _Grid = tuple[Any, Any, Any, Any, Any]
-_Lines = tuple["F64", "I64", "I32"]
+_Lines = tuple["F64", "I32", "I64", "I32"]
 _Cells = tuple["I32", "U32", "U8", "I64"]
 _Answer = tuple["I64", "F64", "U32", "F64"]
 
@@ -44,9 +44,10 @@ class SegmentGrid:
     equally near. So of two words the lower one goes first: vertices ascend as their lines do.
     """
 
-    xy: NDArray[np.float64]  # (v, 2) vertices of all lines, metres
-    first: NDArray[np.int64]  # (m + 1,) the first vertex of every line, ascending, and the end
-    line: NDArray[np.int32]  # the line of every 64th vertex
+    # of lines of many vertices: (v, 2) those of all lines, metres; nothing; (m + 1,) the first vertex of every line,
+    # ascending, and the end; the line of every 64th vertex. Of lines of two: (n, 2) places, (2 m,) which place each
+    # vertex is, and nothing.
+    lines: tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]
     # corner, cell_m: lower left corner of the grid, and the side of a cell
     corner: NDArray[np.float64]
     cell_m: float
@@ -63,19 +64,30 @@ class SegmentGrid:
         cls, xy: NDArray[np.float64], first: NDArray[np.int64], kept: NDArray[np.bool_], later: NDArray[np.bool_]
     ) -> SegmentGrid:
         """Return the grid of the lines that are kept, at least one, of those whose vertices are `xy` from `first`."""
+        some = np.searchsorted(first, np.arange(0, len(xy), _STRIDE), side="right") - 1
+        return cls._of((xy, locked(np.empty(0, np.int32)), first, some.astype(np.int32)), kept, later)
+
+    @classmethod
+    def straight(
+        cls, xy: NDArray[np.float64], ends: NDArray[np.int32], kept: NDArray[np.bool_], later: NDArray[np.bool_]
+    ) -> SegmentGrid:
+        """Return the same of straight lines between places, given the rows of both `ends` of each."""
+        none = locked(np.empty(0, np.int64)), np.empty(0, np.int32)
+        return cls._of((xy, ends.ravel(), *none), kept, later)
+
+    @classmethod
+    def _of(cls, lines: Any, kept: NDArray[np.bool_], later: NDArray[np.bool_]) -> SegmentGrid:
         bounds = np.array([np.inf, np.inf, -np.inf, -np.inf, 0.0])  # the last one: how many segments
-        _bound(xy, first, kept, bounds)
+        _bound(lines, kept, bounds)
         corner, size = bounds[:2], bounds[2:4] - bounds[:2]
         cell_m = max(float(np.sqrt(size.prod() / (_PER_SEGMENT * bounds[4]))), float(size.max()) / _MOST_SIDE, 1.0)
         columns, rows = (int(side // cell_m) + 1 for side in size)
         begin = np.zeros(columns * rows + 1, np.int32)
         grid = (corner[0], corner[1], cell_m, columns, rows)
-        _deal(xy, (first, kept, later), grid, begin, np.empty(0, np.uint32))
+        _deal(lines, (kept, later), grid, begin, np.empty(0, np.uint32))
         np.cumsum(begin, dtype=begin.dtype, out=begin)
         which = np.empty(begin[-1], np.uint32)
-        _deal(
-            xy, (first, kept, later), grid, begin, which
-        )  # from behind, so that each cell then begins where it should
+        _deal(lines, (kept, later), grid, begin, which)  # from behind, so that each cell then begins where it should
         full = (begin[1:] > begin[:-1]).reshape(rows, columns)
         some = np.logical_or.reduceat(full, np.arange(0, rows, _BLOCK), axis=0)
         some = np.logical_or.reduceat(some, np.arange(0, columns, _BLOCK), axis=1)
@@ -83,9 +95,7 @@ class SegmentGrid:
         empty = np.where(full, np.uint8(0), np.uint8(_FARTHEST))
         _spread(empty)
         return cls(
-            xy=xy,
-            first=first,
-            line=(np.searchsorted(first, np.arange(0, len(xy), _STRIDE), side="right") - 1).astype(np.int32),
+            lines=lines,
             corner=corner,
             cell_m=cell_m,
             shape=(columns, rows),
@@ -133,10 +143,10 @@ class SegmentGrid:
         line, metres = np.full(shape, _NOTHING), np.full(shape, np.inf)
         word, share = np.full(shape, _NO_WORD), np.zeros(shape)
         grid = (self.corner[0], self.corner[1], self.cell_m, *self.shape)
-        lines, cells = (self.xy, self.first, self.line), (self.begin, self.which, self.empty, self.blocks)
-        kernel(question, grid, lines, cells, (line, metres, word, share))
+        cells = (self.begin, self.which, self.empty, self.blocks)
+        kernel(question, grid, self.lines, cells, (line, metres, word, share))
         along, drawn = np.zeros(shape), np.zeros(shape)
-        _measure(self.xy, (line.ravel(), self.first), (word.ravel(), share.ravel()), (along.ravel(), drawn.ravel()))
+        _measure(self.lines, line.ravel(), (word.ravel(), share.ravel()), (along.ravel(), drawn.ravel()))
         return line, metres, along, drawn
 
 
@@ -150,28 +160,45 @@ def neighbours(xy: NDArray[np.float64], rows: NDArray[np.intp]) -> list[NDArray[
     return [rows[(order[at : at + _BATCH] & _LOW).astype(np.intp)] for at in range(0, len(order), _BATCH)]
 
 
+@helper
+def _first_of(lines: _Lines, line: Any) -> Any:
+    """Return the first vertex of a line, or of the one after the last."""
+    return lines[2][line] if lines[2].size > 0 else np.int64(2) * line
+
+
+@helper
+def _at(lines: _Lines, v: Any) -> tuple[Any, Any]:
+    """Return where a vertex is."""
+    row = np.int64(lines[1][v]) if lines[1].size > 0 else v
+    return lines[0][row, 0], lines[0][row, 1]
+
+
 @kernel
-def _bound(xy: F64, first: I64, kept: Flags, bounds: F64) -> None:
+def _bound(lines: _Lines, kept: Flags, bounds: F64) -> None:
     """Measure how far the lines kept reach to each side, and count their segments."""
-    for row in range(kept.size):
+    for row in range(np.int64(kept.size)):
         if not kept[row]:
             continue
-        bounds[4] += first[row + 1] - first[row] - 1
-        for v in range(first[row], first[row + 1]):
-            bounds[0], bounds[1] = min(bounds[0], xy[v, 0]), min(bounds[1], xy[v, 1])
-            bounds[2], bounds[3] = max(bounds[2], xy[v, 0]), max(bounds[3], xy[v, 1])
+        begin, end = _first_of(lines, row), _first_of(lines, row + 1)
+        bounds[4] += end - begin - 1
+        for v in range(begin, end):
+            x, y = _at(lines, v)
+            bounds[0], bounds[1] = min(bounds[0], x), min(bounds[1], y)
+            bounds[2], bounds[3] = max(bounds[2], x), max(bounds[3], y)
 
 
 @kernel
-def _deal(xy: F64, lines: tuple[I64, Flags, Flags], grid: _Grid, begin: I32, which: U32) -> None:
+def _deal(lines: _Lines, which_lines: tuple[Flags, Flags], grid: _Grid, begin: I32, which: U32) -> None:
     """Count the segments that cross each cell, or put them there, where there is room for them."""
-    first, kept, later = lines
-    for line in range(kept.size - 1, -1, -1):
+    kept, later = which_lines
+    for line in range(np.int64(kept.size) - 1, -1, -1):
         if not kept[line]:
             continue
-        for v in range(first[line + 1] - 2, first[line] - 1, -1):
+        for v in range(_first_of(lines, line + 1) - 2, _first_of(lines, line) - 1, -1):
             word = np.uint32(v) | _LATER if later[line] else np.uint32(v)
-            _deal_segment((xy[v, 0], xy[v, 1], xy[v + 1, 0], xy[v + 1, 1]), word, grid, begin, which)
+            x1, y1 = _at(lines, v)
+            x2, y2 = _at(lines, v + 1)
+            _deal_segment((x1, y1, x2, y2), word, grid, begin, which)
 
 
 @helper
@@ -228,7 +255,7 @@ def _search(places: F64, grid: _Grid, lines: _Lines, cells: _Cells, answer: _Ans
         if ring <= 0:
             ring = np.int64(cells[2][j * columns + i])
         if ring > _BLOCK:
-            _search_blocks(p, (places[p, 0], places[p, 1]), grid, lines[0], cells, answer)
+            _search_blocks(p, (places[p, 0], places[p, 1]), grid, lines, cells, answer)
         else:
             inner = min(across - i, i + 1 - across, up - j, j + 1 - up) - _SLACK
             while answer[1][p] > (ring - 1 + inner) * cell_m:
@@ -238,7 +265,7 @@ def _search(places: F64, grid: _Grid, lines: _Lines, cells: _Cells, answer: _Ans
                         if 0 <= column < columns:
                             cell = row * columns + column
                             some = cells[1][cells[0][cell] : cells[0][cell + 1]]
-                            _look(p, (places[p, 0], places[p, 1]), some, lines[0], answer)
+                            _look(p, (places[p, 0], places[p, 1]), some, lines, answer)
                 ring += 1
         answer[0][p] = _line_of(lines, answer[2][p])
 
@@ -246,8 +273,10 @@ def _search(places: F64, grid: _Grid, lines: _Lines, cells: _Cells, answer: _Ans
 @helper
 def _line_of(lines: _Lines, word: np.uint32) -> Any:
     """Return the line of a segment: the last one that begins where it does, or before."""
-    first, some = lines[1], lines[2]
+    first, some = lines[2], lines[3]
     v = np.int64(word & _VERTEX)
+    if first.size == 0:
+        return v // np.int64(2)
     low = np.int64(some[v // _STRIDE])
     high = np.int64(some[v // _STRIDE + 1]) + 1 if v // _STRIDE + 1 < some.size else first.size - 1
     while high - low > 1:
@@ -260,7 +289,9 @@ def _line_of(lines: _Lines, word: np.uint32) -> Any:
 
 
 @helper
-def _search_blocks(p: int, place: tuple[float, float], grid: _Grid, xy: F64, cells: _Cells, answer: _Answer) -> None:
+def _search_blocks(
+    p: int, place: tuple[float, float], grid: _Grid, lines: _Lines, cells: _Cells, answer: _Answer
+) -> None:
     """Look at the nearest block of cells, then at all that may have something nearer."""
     blocks, nearest, least = cells[3], 0, np.inf
     at = ((place[0] - grid[0]) / grid[2], (place[1] - grid[1]) / grid[2])
@@ -276,7 +307,7 @@ def _search_blocks(p: int, place: tuple[float, float], grid: _Grid, xy: F64, cel
             for column in range(blocks[b, 0], min(blocks[b, 0] + _BLOCK, grid[3])):
                 if (_away(at, column, row, _CELL) - _SLACK) * grid[2] <= answer[1][p]:
                     cell = row * grid[3] + column
-                    _look(p, place, cells[1][cells[0][cell] : cells[0][cell + 1]], xy, answer)
+                    _look(p, place, cells[1][cells[0][cell] : cells[0][cell + 1]], lines, answer)
 
 
 @helper
@@ -288,9 +319,10 @@ def _away(at: tuple[Any, Any], column: Any, row: Any, size: Any) -> Any:
 
 
 @helper
-def _from_segment(xy: F64, v: Any, x: float, y: float) -> tuple[float, float]:
+def _from_segment(lines: _Lines, v: Any, x: float, y: float) -> tuple[float, float]:
     """Return how far a place is from a segment, and the part of the segment before its nearest place, as GEOS does."""
-    x1, y1, x2, y2 = xy[v, 0], xy[v, 1], xy[v + 1, 0], xy[v + 1, 1]
+    x1, y1 = _at(lines, v)
+    x2, y2 = _at(lines, v + 1)
     dx, dy = x2 - x1, y2 - y1
     squared = dx * dx + dy * dy
     share = ((x - x1) * dx + (y - y1) * dy) / squared if squared > 0.0 else 0.0
@@ -304,11 +336,11 @@ def _from_segment(xy: F64, v: Any, x: float, y: float) -> tuple[float, float]:
 
 
 @helper
-def _look(p: int, place: tuple[float, float], some: U32, xy: F64, answer: _Answer) -> None:
+def _look(p: int, place: tuple[float, float], some: U32, lines: _Lines, answer: _Answer) -> None:
     """Take a segment that is nearer than what a place has, or before it where they are equally near."""
     _, best_m, best_word, best_share = answer
     for word in some:
-        away, share = _from_segment(xy, np.int64(word & _VERTEX), place[0], place[1])
+        away, share = _from_segment(lines, np.int64(word & _VERTEX), place[0], place[1])
         if _goes_before(away, word, best_m[p], best_word[p]):
             best_m[p], best_word[p], best_share[p] = away, word, share
 
@@ -340,17 +372,16 @@ def _search_several(question: tuple[F64, F64], grid: _Grid, lines: _Lines, cells
 @helper
 def _put(p: int, place: tuple[float, float, float], word: np.uint32, lines: _Lines, answer: _Answer) -> None:
     """Put the line of a segment where it belongs among those that a place has, once."""
-    first = lines[1]
     its_line, its_m, its_word, its_share = answer
     v = np.int64(word & _VERTEX)
-    away, share = _from_segment(lines[0], v, place[0], place[1])
+    away, share = _from_segment(lines, v, place[0], place[1])
     k = its_m.shape[1] - 1
     if not away <= min(place[2], its_m[p, k]):
         return
     mine = _NOTHING
     for at in range(k + 1):
         there = its_line[p, at]
-        if there >= 0 and first[there] <= v < first[there + 1]:
+        if there >= 0 and _first_of(lines, there) <= v < _first_of(lines, there + 1):
             mine, k = there, np.int64(at)
             break
     if not _goes_before(away, word, its_m[p, k], its_word[p, k]):
@@ -370,17 +401,18 @@ def _goes_before(away: Any, word: Any, metres: Any, other: Any) -> Any:
 
 
 @kernel
-def _measure(xy: F64, lines: tuple[I64, I64], places: tuple[U32, F64], metres: tuple[F64, F64]) -> None:
+def _measure(lines: _Lines, line: I64, places: tuple[U32, F64], metres: tuple[F64, F64]) -> None:
     """Measure along the lines up to places on their segments, and to their ends, from where each begins."""
-    line, first = lines
     word, share = places
     along, drawn = metres
     for k in range(line.size):
         if line[k] < 0:
             continue
         here = np.int64(word[k] & _VERTEX)
-        for v in range(first[line[k]], first[line[k] + 1] - 1):
-            step = np.sqrt((xy[v + 1, 0] - xy[v, 0]) ** 2 + (xy[v + 1, 1] - xy[v, 1]) ** 2)
+        for v in range(_first_of(lines, line[k]), _first_of(lines, line[k] + 1) - 1):
+            x1, y1 = _at(lines, v)
+            x2, y2 = _at(lines, v + 1)
+            step = np.sqrt((x2 - x1) ** 2 + (y2 - y1) ** 2)
             drawn[k] += step
             if v < here:
                 along[k] += step
