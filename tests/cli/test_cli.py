@@ -320,7 +320,7 @@ BAD = {
     "outlets without bytes": (put("outlets.csv", ""), r"outlets\.csv: the file is empty"),
     "no coordinates": (put("outlets.csv", "id,name\nO1,Hall\n"), r"outlets\.csv:.*(lon|coordinate)"),
     "duplicate ids": (put("outlets.csv", "id,lon,lat\nO1,108.2,30.5\nO1,108.3,30.5\n"), r"outlets\.csv:.*O1"),
-    "ids in two files": (put("banks.csv", "id,lon,lat\nO1,108.2,30.5\n"), r"outlets\.csv and in banks\.csv: O1"),
+    "ids in two files": (put("banks.csv", "id,lon,lat\nO1,108.2,30.5\n"), r"outlets\.csv and in banks\.csv \(1\): O1"),
     "swapped outlets": (put("outlets.csv", "id,lon,lat\nO1,30.5,108.2\n"), r"outlets\.csv:.*swapped"),
     "outlets far away": (put("outlets.csv", "id,lon,lat\nO1,118.2,30.5\n"), r"none of 1 sites lies.*O1, 9\d\d km"),
     "metres for degrees": (put("outlets.csv", "id,lon,lat\nO1,424613,3375000\n"), r"outlets\.csv:.*(metres|EPSG)"),

@@ -195,7 +195,7 @@ def test_limits_of_cells_by_hand() -> None:
         study.coverage(limit="far")
     with pytest.raises(InputError, match="limit is 'far'; expected a time or a length"):
         study.coverage(limit=pd.Series({"D0": "far"}))
-    with pytest.raises(InputError, match="expected a number from 0.001"):
+    with pytest.raises(InputError, match=r"expected a number from 0\.001"):
         study.coverage(limit=pd.Series({"D0": 0.0}))
     with pytest.raises(InputError, match="expected a walk, or a distance along the network"):
         study.coverage(limit=pd.Series({"D0": Rule.distance(1, along="radius")}))
