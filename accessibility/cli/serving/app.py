@@ -81,7 +81,9 @@ class Page:
         """Return the page."""
         say = Wording("page", self.desk.language)
         texts = Markup(script_json(desk_texts(say.language) | {key: say(key) for key in _TEXTS}))  # noqa: S704 -- safe inside a script
-        return HTMLResponse(page_template("desk.html").render(say=say, served=True, language=say.language, texts=texts))
+        visit = secrets.token_urlsafe(6)  # a browser that comes back fills frames of the same names, which nobody sees
+        told = {"say": say, "served": True, "language": say.language, "texts": texts, "visit": visit}
+        return HTMLResponse(page_template("desk.html").render(**told))
 
     async def asset(self, request: Request) -> Response:
         """Return a script or a style of the page."""
