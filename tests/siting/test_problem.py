@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
+import pytest
 from scipy import sparse
 
+from accessibility import InputError
 from accessibility.siting import Problem, solve_mclp, verify_plan
 from accessibility.siting.certificate import proven_bound
 
@@ -32,3 +36,25 @@ def test_a_dense_matrix_asks_what_its_near_pairs_ask() -> None:
         assert plan.objective == best
         found.append((plan.objective, plan.bound, proven_bound(problem, plan)))
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize(
+    ("start", "demand", "complaint"),
+    [
+        ([0, 2, 4], [0, 1, 1, 1], "each pair once"),
+        ([0, 2, 4], [1, 0, 0, 1], "rows ascending within a site"),
+        ([0, 2, 4], [0, 2, 0, 1], "rows from 0 to 1"),
+        ([0, 3, 2], [0, 1, 0, 1], "does not lead from 0 to the 4 pairs without falling"),
+        ([], [0, 1, 0, 1], "does not lead from 0 to the 4 pairs without falling"),
+    ],
+)
+def test_pairs_that_are_none_are_refused(start: list[int], demand: list[int], complaint: str) -> None:
+    given = {"people": [3.0, 4.0], "cost": [1.0, 2.0, 3.0, 4.0], "within": [True] * 4}
+    arrays = {name: np.array(values) for name, values in given.items()}
+    with pytest.raises(InputError, match=re.escape(complaint)):
+        Problem(start=np.array(start), demand=np.array(demand), **arrays)
+    Problem(
+        start=np.array([0, 1, 3]),
+        demand=np.array([1, 0, 1]),
+        **{k: v[-3:] if k != "people" else v for k, v in arrays.items()},
+    )
