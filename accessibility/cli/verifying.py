@@ -196,6 +196,7 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
     beside = tuple(name for name in _names(folder) if name not in told.files and name != "manifest.json")
     changed = [*_listed(folder, told)]
     changed += [f"{name}: bears a result's name, but is not listed" for name in beside if is_result(name.split("/")[0])]
+    changed += _other_model(told.siting)
     with passing_folder() as place:
         try:
             path = recorded_file(folder, told.study_file, "study file") if study is None else study
@@ -251,6 +252,15 @@ def _same_source(path: Path, told: RecordedFile, what: str) -> Iterator[str]:
         yield f"{what}: {path} has changed since the run"
 
 
+def _other_model(siting: RecordedSiting | None) -> Iterator[str]:
+    """Yield that a proposal is not of the model asked for: such a question may be none that can be repeated."""
+    if siting is None:
+        return
+    asked = "partial" if siting.question.reach is not None else siting.question.model
+    if asked != siting.model:
+        yield f"siting.question.model: {asked!r} was asked for, the proposal is of {siting.model!r}"
+
+
 def _scenarios(folder: Path, told: Told, study: Path | None) -> Path | None:
     """Return the file of scenarios that a comparison was made of; beside a study that is named, where it was moved."""
     if told.command != "compare":
@@ -271,12 +281,20 @@ def _repeat(
     path, scenarios = files
     if scenarios is not None:
         return run_compare(path, scenarios, again, asked, progress)
+    question = None if told.siting is None else _question(told.siting)
     if told.options.tiles:
-        question = None if told.siting is None else Question(**told.siting.question.model_dump())
         return run_tiles(path, again, asked, Tiling.of(asked), progress, question)
-    if told.siting is None:
+    if question is None:
         return run_cover(path, again, asked, progress)
-    return run_site(path, Question(**told.siting.question.model_dump()), again, asked, progress)
+    return run_site(path, question, again, asked, progress)
+
+
+def _question(siting: RecordedSiting) -> Question:
+    try:
+        return Question(**siting.question.model_dump())
+    except InputError as error:
+        msg = f"siting.question: {error}"
+        raise InputError(msg) from error
 
 
 def _inputs(told: Told, found: Mapping[str, Any]) -> Iterator[str]:

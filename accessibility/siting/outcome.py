@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from accessibility.siting.plan import Model
     from accessibility.siting.problem import Problem
 
-_WORKED = "its measure of work ended the search; a time limit of some minutes lets it go on instead"
+WORKED = "its measure of work ended the search; a time limit of some minutes lets it go on instead"
 
 
 def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Course, allowance: Allowance) -> SitingPlan:
@@ -112,7 +112,7 @@ def ended(problem: Problem, plan: SitingPlan, allowance: Allowance, gap: float =
     if plan.gap <= gap:
         return replace(plan, ended_by="gap")
     by = allowance.ended_by
-    sentence = f"the time limit of {allowance.limit_s or 0.0:g} s ended the search" if by == "time" else _WORKED
+    sentence = f"the time limit of {allowance.limit_s or 0.0:g} s ended the search" if by == "time" else WORKED
     return replace(plan, ended_by=by, message="; ".join(part for part in (plan.message, sentence) if part))
 
 

@@ -14,6 +14,7 @@ from accessibility.siting.certificate import (
     coverable,
     covered_twice,
     floor_people,
+    format_lacking,
     format_people,
     gains_in_order,
     lacking_people,
@@ -24,8 +25,10 @@ from accessibility.siting.claims import claims_of
 from accessibility.siting.counts import read_moves
 from accessibility.siting.enumeration import MANY, Best, best_plan, is_best
 from accessibility.siting.limits import TOTAL, district_people, improvable, least_share, limits_of, read_terms
+from accessibility.siting.models.backup import covered_twice_text
 from accessibility.siting.models.p_median import median_bound
 from accessibility.siting.numbers import CLOSE, alike
+from accessibility.siting.outcome import WORKED
 from accessibility.siting.plan import SERVING, SPENDING
 from accessibility.siting.tree import least_loss
 
@@ -48,12 +51,13 @@ def verify_plan(problem: Problem, plan: SitingPlan) -> None:
     """Return nothing where the plan holds what it claims for this problem.
 
     The question, sites, costs, limits, every condition, the gains in opening order, the objective, the side of the
-    bound and the status are computed anew; so is the bound where the plan carries a dual certificate, and where it
-    rests on enumeration: then every plan is looked at again. A bound by branch and bound is proven where the plan
-    carries the leaves of its tree, with prices that hold in each of them. A bound from the solver alone
-    (``bound_by == "solver"``) is checked for its side, against the certificate there may be, and against every plan
-    where these are few. An infeasible question is one whose required sites break a limit, whose candidates together do
-    not reach what is asked, or none of whose plans does; where these are too many it is not verified independently.
+    bound, the status and what the message says of them are computed anew; so is the bound where the plan carries a dual
+    certificate, and where it rests on enumeration: then every plan is looked at again. A bound by branch and bound is
+    proven where the plan carries the leaves of its tree, with prices that hold in each of them. A bound from the solver
+    alone (``bound_by == "solver"``) is checked for its side, against the certificate there may be, and against every
+    plan where these are few. An infeasible question is one whose required sites break a limit, whose candidates
+    together do not reach what is asked, or none of whose plans does; where these are too many it is not verified
+    independently.
 
     Parameters
     ----------
@@ -207,6 +211,7 @@ def _check_figures(problem: Problem, plan: SitingPlan, terms: Terms, counts: NDA
         found = objective_of(problem, plan, counts)
         if not _alike_of(problem, plan)(plan.objective, found):
             _refuse(f"the plan says that its objective is {spell_number(plan.objective)}; it is {spell_number(found)}")
+    _check_message(problem, plan, terms, counts)
 
 
 def _check_end(problem: Problem, plan: SitingPlan, terms: Terms) -> None:
@@ -219,6 +224,22 @@ def _check_end(problem: Problem, plan: SitingPlan, terms: Terms) -> None:
         sizes = (int((problem.people > 0).sum()), int(terms.allowed.sum()))
         if (plan.sizes.points, plan.sizes.candidates) != sizes:
             _refuse(f"the plan's sizes are {plan.sizes}; there are {sizes[0]} demand points, {sizes[1]} candidates")
+
+
+def _check_message(problem: Problem, plan: SitingPlan, terms: Terms, counts: NDArray[np.bool_]) -> None:
+    """Check that the plan's sentence does not say otherwise than the plan: what ended it, whom it covers, who lacks."""
+    needed, ends = [], {"time": "the time limit of", "work": WORKED}
+    if plan.model == "backup" and plan.status != "infeasible":
+        needed = [covered_twice_text(problem, counts)]
+    elif plan.status == "infeasible" and terms.contradiction and plan.model != "relocation":
+        needed = [terms.contradiction]
+    elif plan.status == "infeasible" and plan.short_people and plan.model not in SERVING:
+        needed = [format_lacking(problem, plan.short_people)]
+    untrue = [words for by, words in ends.items() if words in plan.message and plan.ended_by != by]
+    lost = [words for words in needed if words not in plan.message]
+    if untrue or lost:
+        expected = repr(lost[0]) if lost else f"no word of a limit: its search ended by {plan.ended_by}"
+        _refuse(f"the plan's message is {plan.message!r}; expected {expected}")
 
 
 def _alike_of(problem: Problem, plan: SitingPlan) -> Callable[[float, float], bool]:

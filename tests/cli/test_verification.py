@@ -134,6 +134,10 @@ TAMPERED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "spoilt": (lambda f: change(f, lambda t: t["siting"].update(gap="none")), "siting.gap: found 'none'"),
     "objective": (lambda f: change(f, lambda t: t["siting"].update(objective=280.0)), "siting.objective: NOT EQUAL"),
     "question": (lambda f: change(f, lambda t: t["siting"]["question"].update(budget=3.0)), "siting.selected"),
+    "question's model": (
+        lambda f: change(f, lambda t: t["siting"]["question"].update(model="none")),
+        "siting.question.model: 'none' was asked for, the proposal is of 'mclp'",
+    ),
     "no plan": (lambda f: change(f, lambda t: t.update(siting=None, command="cover")), "sites.csv: does not follow"),
     "a total": (lambda f: change(f, lambda t: t["totals"].update(covered=31.0)), "the run told 31, found again 30"),
     "an empty entry gone": (

@@ -28,6 +28,7 @@ from accessibility.siting import (
 )
 from accessibility.siting.certificate import proven_bound
 from accessibility.siting.claims import claims_of
+from accessibility.siting.outcome import WORKED
 from accessibility.siting.plan import Prices, Sizes
 from accessibility.siting.tree import Tree
 
@@ -79,8 +80,7 @@ def forgeries(problem: Problem, plan: SitingPlan) -> Iterator[dict[str, Any]]:
     yield {"status": "infeasible", "message": "no plan", "short_people": {"A": 1.0}}
     yield {"status": "infeasible", "message": "no plan", "conditions": Conditions(required=("nowhere",))}
     yield {"status": "feasible"}
-    yield {"seconds": -1.0}
-    yield {"seconds": math.nan}
+    yield from ({"seconds": seconds} for seconds in (-1.0, math.nan))
     yield {"ended_by": "time"}
     yield {"trees": (Tree(split=np.array([-1], np.int32), price=np.zeros((1, n))),)}
     yield {"bound_by": "tree", "trees": ()}
@@ -89,8 +89,7 @@ def forgeries(problem: Problem, plan: SitingPlan) -> Iterator[dict[str, Any]]:
     yield {"bound_by": "certificate", "multipliers": np.full(n, math.nan)}
     yield {"bound_by": "certificate", "multipliers": np.zeros(n + 1)}
     yield {"bound_by": "certificate", "prices": Prices(quota={"nothing": 1.0})}
-    yield {"sites_limit": len(plan.selected) - 1}
-    yield {"sites_limit": -1}
+    yield from ({"sites_limit": most} for most in (len(plan.selected) - 1, -1))
     yield {"budget": math.nan}
     yield {"budget": -1.0}
     yield {"budget": plan.cost * 0.99 - float(problem.site_cost[problem.rows(plan.closed)].sum())}
@@ -108,6 +107,8 @@ def forgeries(problem: Problem, plan: SitingPlan) -> Iterator[dict[str, Any]]:
     yield {"costs": (math.nan, *plan.costs[1:])}
     yield {"sizes": Sizes(points=n + 1, candidates=9, pairs=9, rows=9, columns=9, entries=9)}
     yield {"message": "", "status": "infeasible"}
+    said = ("the time limit of 60 s ended the search", WORKED, *(["9 covered"] if plan.model == "backup" else []))
+    yield from ({"message": words} for words in said)
 
 
 def refused(problem: Problem, plan: SitingPlan, change: dict[str, Any]) -> bool:
@@ -162,6 +163,8 @@ def test_a_plan_of_nothing_claims_nothing_either(model: str) -> None:
         {"short_people": {name: people / 2 for name, people in plan.short_people.items()} or {"B": 2.0}},
         {"ended_by": "time"},
         {"message": ""},
+        {"message": f"{plan.message}; {WORKED}"},
+        *([] if model in ("p-median", "p-center") else [{"message": "none: A lacks 1 person"}]),
         {"multipliers": None, "prices": Prices(site=1.0)},
     ):
         assert refused(problem, plan, change), f"{change} passes for {plan}"

@@ -64,6 +64,7 @@ KNOWN = {
     "known_evidence": "median distance to a street 4 m against 5 m",
     "known_fault": "Invalid value",
     "known_doubt": "there is no relation",
+    "known_ended": "work",
     "known_error": "the certificate prices a limit that was not set",
     "known_part": "streets newly built",
     "known_people": "4 people in x",

@@ -292,7 +292,6 @@ def _plan(problem: Problem, limits: Limits, rows: NDArray[np.intp], found: tuple
     order, gains = order_by_cover(problem, rows)
     counts = problem.open.copy()
     counts[order] = True
-    once, twice = count_people(problem, counts)
     closed = problem.people_units.alike(bound, objective)
     return SitingPlan(
         model="backup",
@@ -301,8 +300,14 @@ def _plan(problem: Problem, limits: Limits, rows: NDArray[np.intp], found: tuple
         status="optimal" if closed else "feasible",
         seconds=seconds,
         **opened_fields(problem, limits, order, gains),
-        message=f"{once:,.0f} people covered, {twice:,.0f} of them twice or more",
+        message=covered_twice_text(problem, counts),
     )
+
+
+def covered_twice_text(problem: Problem, counts: NDArray[np.bool_]) -> str:
+    """Return how many people the sites that count cover once, and how many twice, for a sentence."""
+    once, twice = count_people(problem, counts)
+    return f"{once:,.0f} people covered, {twice:,.0f} of them twice or more"
 
 
 def order_by_cover(problem: Problem, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -104,17 +104,17 @@ def solve_max_min(
     begun = reading.covering.site[chosen]
     course = close_gap(MostPeople(), floors, gap, allowance, begun)
     rows = begun if course.short else course.sites
-    plan = _plan(problem, limits, reading, towns, (rows, *answers))
-    sentences = [_left_out(problem, towns)]
+    plan = replace(_plan(problem, limits, reading, towns, (rows, *answers)), message=_left_out(problem, towns))
+    open_ = ""
     if course.short or not problem.people_units.alike(course.bound * floors.person, plan.covered_people):
         most = problem.people_units.amount(course.bound)
-        sentences.append(
-            f"at this least share {plan.covered_people:,.0f} people are covered, and at most {most:,.0f} could be"
-        )
+        open_ = f"at this least share {plan.covered_people:,.0f} people are covered, and at most {most:,.0f} could be"
         plan = replace(plan, status="feasible")
-    plan = replace(plan, message="; ".join(part for part in sentences if part))
     # A share that is proven ends nothing where the people at that share are not.
-    return ended(problem, plan, allowance, gap if course.closed or plan.gap > 0 else -1.0)
+    plan = ended(problem, plan, allowance, gap if course.closed or plan.gap > 0 else -1.0)
+    if plan.status == "optimal":  # a look at every plan found no better one
+        return plan
+    return replace(plan, message="; ".join(part for part in (open_, plan.message) if part))
 
 
 def _left_out(problem: Problem, towns: _Towns) -> str:
