@@ -49,12 +49,7 @@ def test_a_dense_matrix_asks_what_its_near_pairs_ask() -> None:
     ],
 )
 def test_pairs_that_are_none_are_refused(start: list[int], demand: list[int], complaint: str) -> None:
-    given = {"people": [3.0, 4.0], "cost": [1.0, 2.0, 3.0, 4.0], "within": [True] * 4}
-    arrays = {name: np.array(values) for name, values in given.items()}
+    people, cost, within = np.array([3.0, 4.0]), np.array([1.0, 2.0, 3.0, 4.0]), np.ones(4, np.bool_)
     with pytest.raises(InputError, match=re.escape(complaint)):
-        Problem(start=np.array(start), demand=np.array(demand), **arrays)
-    Problem(
-        start=np.array([0, 1, 3]),
-        demand=np.array([1, 0, 1]),
-        **{k: v[-3:] if k != "people" else v for k, v in arrays.items()},
-    )
+        Problem(people=people, start=np.array(start), demand=np.array(demand), cost=cost, within=within)
+    Problem(people=people, start=np.array([0, 2, 4]), demand=np.array([0, 1, 0, 1]), cost=cost, within=within)
