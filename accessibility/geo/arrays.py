@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, fields, is_dataclass
 from numbers import Real
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from shapely import STRtree
 
 _T = TypeVar("_T")
 _BATCH = 1 << 20  # rows
+# Pairs of shapes that meet: so many altogether, and so many more of each; streets of a city meet three or four others.
+_MEETING, _MEETING_EACH = 1_000_000, 100
 
 
 class Frozen:
@@ -257,6 +260,48 @@ def batches(count: int) -> Iterator[slice]:
     """
     for at in range(0, count, _BATCH):
         yield slice(at, min(at + _BATCH, count))
+
+
+def meeting_pairs(
+    tree: STRtree, predicate: Literal["intersects"] | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the pairs of a tree's shapes that meet, the first row below the second.
+
+    Parameters
+    ----------
+    tree
+        Of the shapes.
+    predicate
+        ``intersects``; by their boxes alone if None.
+
+    Raises
+    ------
+    InputError
+        More pairs than any map has, as of a line that is drawn a hundred thousand times: they would fill the memory.
+
+    Examples
+    --------
+    >>> import shapely
+    >>> [rows.tolist() for rows in meeting_pairs(shapely.STRtree(shapely.box([0, 1, 9], 0, [2, 3, 10], 1)))]
+    [[0], [1]]
+    """
+    shapes, found = tree.geometries, [np.empty((2, 0), np.intp)]
+    most, count, at, many = _MEETING + _MEETING_EACH * len(shapes), 0, 0, 1 << 5
+    while at < len(shapes):
+        one, other = tree.query(shapes[at : at + many], predicate=predicate)
+        pairs = np.stack([one + at, other])[:, one + at < other]
+        count += pairs.shape[1]
+        if count > most:
+            msg = (
+                f"{len(shapes):,} shapes meet one another in more than {most:,} pairs; expected streets or areas side "
+                "by side (is one drawn again and again?)"
+            )
+            raise InputError(msg)
+        found.append(pairs)
+        at += many
+        many = int(np.clip(many * _BATCH // max(len(one), 1), 16, _BATCH))  # next time about a million pairs
+    one, other = np.concatenate(found, axis=1)
+    return one, other
 
 
 def starts_of(many: ArrayLike) -> NDArray[np.int64]:

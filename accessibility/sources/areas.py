@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
-from accessibility.geo.arrays import finite_rows
+from accessibility.geo.arrays import finite_rows, meeting_pairs
 from accessibility.geo.projection import WGS84
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import DIVISIONS, attributes, cell_text, find_column
@@ -207,7 +207,7 @@ def _column(table: gpd.GeoDataFrame, key: str, source: str) -> str | None:
 
 def _touching(alike: NDArray[np.intp], shapes: NDArray[Any]) -> NDArray[np.intp]:
     """Return groups of rows that are alike and touch one another, numbered in the order of their first rows."""
-    first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    first, second = meeting_pairs(shapely.STRtree(shapes), "intersects")
     one = alike[first] == alike[second]
     return label_components(len(shapes), first[one], second[one]).astype(np.intp)
 
@@ -318,9 +318,7 @@ def _plain(text: object) -> str:
 def overlaps(districts: gpd.GeoDataFrame, source: str) -> list[Finding]:
     """Return a finding for districts (column ``name``) that overlap by more than a thousandth of the smaller one."""
     shapes = districts.geometry.to_numpy()
-    first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
-    pair = first < second
-    first, second = first[pair], second[pair]
+    first, second = meeting_pairs(shapely.STRtree(shapes), "intersects")
     shared = shapely.area(shapely.intersection(shapes[first], shapes[second]))
     smaller = np.minimum(shapely.area(shapes[first]), shapely.area(shapes[second]))
     bad = np.flatnonzero(shared > _CHANGED * smaller)

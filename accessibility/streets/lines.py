@@ -15,7 +15,7 @@ from pyproj.exceptions import CRSError, ProjError
 from scipy.spatial import KDTree
 
 from accessibility.errors import InputError
-from accessibility.geo.arrays import spans, starts_of
+from accessibility.geo.arrays import meeting_pairs, spans, starts_of
 from accessibility.geo.projection import WGS84, local_crs, segment_lengths, transform
 from accessibility.streets.foot import Carried, Delays, FootAccess, long_tunnels
 from accessibility.streets.search.parts import label_components
@@ -424,8 +424,7 @@ def _crossings(fields: dict[str, Any]) -> int:
     tree = shapely.STRtree(lines)
     node, edge = tree.query(shapely.points(node_xy), predicate="dwithin", distance=SAME_PLACE_M)
     touching = int((edges[edge] != node[:, None]).all(axis=1).sum())
-    one, other = tree.query(lines, predicate="intersects")
-    one, other = one[one < other], other[one < other]
+    one, other = meeting_pairs(tree, "intersects")
     inside = ~shapely.relate_pattern(lines[one], lines[other], _ENDS_ONLY)
     one, other = one[inside], other[inside]
     points, pair = shapely.get_coordinates(shapely.intersection(lines[one], lines[other]), return_index=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.geo.arrays import Frozen, spans, starts_of
+from accessibility.geo.arrays import Frozen, meeting_pairs, spans, starts_of
 from accessibility.streets.network import PER_EDGE, CutStreets, Network
 from accessibility.streets.snapping import NOWHERE, Positions
 
@@ -138,8 +138,8 @@ def _inside(
     import shapely  # noqa: PLC0415
 
     lines = tree.geometries
-    one, other = tree.query(lines)
-    near = (one < other) & ~(network.outline[rows[one]] & network.outline[rows[other]])
+    one, other = meeting_pairs(tree)
+    near = ~(network.outline[rows[one]] & network.outline[rows[other]])
     one, other = one[near], other[near]
     rest = ~_meet_at_an_end(network, rows[one], rows[other])
     one, other = one[rest], other[rest]

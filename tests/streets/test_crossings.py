@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import networkx as nx
 import numpy as np
@@ -15,6 +15,7 @@ from osmfiles import node, relation, way, write_osm
 
 import accessibility as acc
 from accessibility import Network
+from accessibility.geo.arrays import meeting_pairs
 from accessibility.quality import measure_quality
 from accessibility.streets.pieces import find_crossings, join_crossings
 
@@ -64,6 +65,26 @@ def test_joined_streets_are_what_shapely_makes_of_their_union(seed: int) -> None
     union = shapely.get_parts(shapely.union_all(world.lines()))
     assert np.sort(joined.length_m) == pytest.approx(np.sort(shapely.length(union)), abs=1e-6)
     assert [line.length for line in joined.lines()] == pytest.approx(joined.length_m, abs=1e-6)
+
+
+@pytest.mark.parametrize("predicate", [None, "intersects"])
+def test_pairs_that_meet_are_those_of_a_look_at_all(predicate: Literal["intersects"] | None) -> None:
+    drawn = np.random.default_rng(5).uniform(0, 3_000, (600, 2))
+    shapes = np.array([shapely.LineString([at, (at[0] + 200, at[1] + 150)]) for at in drawn])
+    many = np.concatenate([shapes, shapes[:300]])
+    one, other = meeting_pairs(shapely.STRtree(many), predicate)
+    first, second = np.triu_indices(len(many), 1)
+    alike = many if predicate else shapely.envelope(many)
+    wanted = shapely.intersects(alike[first], alike[second])
+    assert sorted(zip(one, other, strict=True)) == [*zip(first[wanted], second[wanted], strict=True)]
+
+
+def test_a_street_that_is_drawn_again_and_again_is_refused_before_it_fills_the_memory() -> None:
+    turns = worlds.network([(0, 0), (100, 0)], [(0, 1)] * 3_000)
+    with pytest.raises(acc.InputError, match=r"3,000 shapes meet one another in more than 1,300,000 pairs"):
+        find_crossings(turns)
+    few = worlds.network([(0, 0), (100, 0)], [(0, 1)] * 30)
+    assert not len(find_crossings(few))
 
 
 def test_check_tells_what_a_missing_junction_is_worth(town: Path, cache: Path) -> None:

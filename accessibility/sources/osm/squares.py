@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import shapely
 
-from accessibility.geo.arrays import spans
+from accessibility.geo.arrays import meeting_pairs, spans
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.osm.topology import ACROSS, E7, Ways, centred, degrees
 from accessibility.streets.network import STEPS
@@ -264,12 +264,9 @@ class _Squares:
         """Return the squares that meet or overlap and are alike, by rows; one off the ground stands alone."""
         ways, first = self.ways, np.array([rows[0] for rows in self.rings], np.intp)
         alike = ways.private[first] * 2 + (np.array(ways.kinds)[ways.kind[first]] == STEPS)
-        one, other = shapely.STRtree(self.shapes).query(self.shapes, predicate="intersects")
-        joins = (
-            (one < other)
-            & (alike[one] == alike[other])
-            & ~(ways.off_ground[first[one]] | ways.off_ground[first[other]])
-        )
+        one, other = meeting_pairs(shapely.STRtree(self.shapes), "intersects")
+        apart = ways.off_ground[first[one]] | ways.off_ground[first[other]]
+        joins = (alike[one] == alike[other]) & ~apart
         label = label_components(len(first), one[joins], other[joins])
         order = np.argsort(label, kind="stable")
         return np.split(order, np.flatnonzero(np.diff(label[order])) + 1) if len(order) else []
