@@ -33,7 +33,7 @@ _ROUNDS = 2_000
 _LONG_ROUNDS = 20_000
 _MOST_DOUBLED = 4
 _CORE = 60
-_CHILDREN, _PARENTS, _PARENT_ROUNDS = 6, 4, 10_000  # of a turn, of each of them, and how long these are annealed
+_CHILDREN, _PARENTS, _PARENT_ROUNDS = 6, 4, 20_000  # of a turn, of each of them, and how long these are annealed
 _NEARLY_ALL = 1.5
 _EASY = 0.25  # share of the work of a core that a crossing takes where it is soon solved
 _CORE_GAP = 0.1
@@ -288,8 +288,7 @@ def _likely(course: Course) -> Covering:
 def _annealed_anew(course: Course, allowance: Allowance) -> NDArray[np.bool_]:
     """Return a plan from a new beginning."""
     course.seeds += 1
-    small, goal = course.small, course.goal
-    return goal.polish(small, goal.start(small), _PARENT_ROUNDS, allowance, seed=course.seeds)
+    return course.goal.anew(course.small, _PARENT_ROUNDS, allowance, seed=course.seeds)
 
 
 def _columns(course: Course, left: Covering, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -8,13 +8,24 @@ columns go and, where every row has to be covered, implied rows go: in turn, unt
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from accessibility.siting.limits import TOTAL, district_people, money_left, read_terms
 from accessibility.siting.numbers import solver_unit
-from accessibility.siting.pairs import Pairs, candidate_pairs, dominated, implied, merged_rows, transposed
+from accessibility.siting.pairs import (
+    Pairs,
+    candidate_pairs,
+    dominated,
+    implied,
+    merged_rows,
+    shared_weights,
+    transposed,
+)
+
+_MOST_READS, _MUCH = 1e8, 0.2  # pairs read for neighbours, more or less; share of a column that is shared with one
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,6 +92,13 @@ class Covering:
     def floored(self) -> bool:
         """Whether some district still needs people."""
         return bool((self.need > 0).any())
+
+    @cached_property
+    def neighbours(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+        """Where those of each column start, which they are, the weight shared; nothing where it takes long to tell."""
+        if len(self.rows.item) ** 2 > _MOST_READS * max(len(self.weight), 1):
+            return np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int64)
+        return shared_weights(self.columns, self.rows, self.weight, _MUCH)
 
     def covered(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which rows the chosen columns cover."""

@@ -10,8 +10,9 @@ import numpy as np
 from accessibility.siting.annealing import improve
 from accessibility.siting.covering import reduce_covering, reduce_for_all
 from accessibility.siting.dual import Descent, Dual, find_cover_dual, find_dual, price_of_reach
-from accessibility.siting.greedy import close_needless, open_for_floors, open_until, swap_sites, trim
+from accessibility.siting.greedy import close_needless, open_for_floors, open_until, trim
 from accessibility.siting.programs import cover_every_row, cover_most, reach_people
+from accessibility.siting.swaps import swap_sites
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +26,7 @@ _TURNS = 4
 # Swaps for each round of annealing: what so many pairs pay for, within limits.
 _PAIRS, _SWAPS = 20_000, (40, 200)
 _FEW = 60  # columns that annealing alone goes over
+_WARM, _TIMES = (0.01, 0.015, 0.02), 6  # how hot a plan is made again, and how often
 _CHEAPER = 200
 
 
@@ -67,6 +69,9 @@ class Goal(Protocol):
         self, covering: Covering, chosen: NDArray[np.bool_], rounds: int, allowance: Allowance, *, seed: int = 0
     ) -> NDArray[np.bool_]:
         """Return a plan no worse."""
+
+    def anew(self, covering: Covering, rounds: int, allowance: Allowance, *, seed: int) -> NDArray[np.bool_]:
+        """Return a plan that is good, from a new beginning."""
 
     def program(self, covering: Covering) -> Program:
         """Return the question as a program."""
@@ -116,6 +121,19 @@ class MostPeople:
             swaps = rounds * min(max(int(each), _SWAPS[0]), _SWAPS[1])
             chosen = swap_sites(covering, chosen, swaps, allowance, seed=seed)
         return improve(covering, chosen, rounds, allowance, seed=seed)
+
+    def anew(self, covering: Covering, rounds: int, allowance: Allowance, *, seed: int) -> NDArray[np.bool_]:
+        """Return a plan that was annealed, and warmed again and again where it was of many columns."""
+        plan = self.start(covering)
+        if covering.floored or len(covering.site) <= _FEW:
+            return self.polish(covering, plan, rounds, allowance, seed=seed)
+        plan = swap_sites(covering, plan, rounds * _SWAPS[1], allowance, seed=seed)
+        for turn in range(_TIMES):
+            hot = _WARM[turn % len(_WARM)]
+            other = swap_sites(covering, plan, rounds * _SWAPS[1] // 2, allowance, seed=seed * _TIMES + turn, hot=hot)
+            if covering.value(other) >= covering.value(plan):
+                plan = other
+        return plan
 
     def program(self, covering: Covering) -> Program:
         """Return the program that covers most people."""
@@ -175,6 +193,10 @@ class LeastCost:
                 break
             best = trial
         return best
+
+    def anew(self, covering: Covering, rounds: int, allowance: Allowance, *, seed: int) -> NDArray[np.bool_]:
+        """Return a plan made less dear."""
+        return self.polish(covering, self.start(covering), rounds, allowance, seed=seed)
 
     def program(self, covering: Covering) -> Program:
         """Return the program of least cost."""

@@ -1,4 +1,4 @@
-"""Good plans fast: greedy opening, the state of a search in which columns open and close, and single swaps.
+"""Good plans fast: greedy opening, and the state of a search in which columns open and close.
 
 Greedy opening covers, of the people that the best plan covers anew, at least ``1 - 1/e`` (63 %) where only the number
 of sites is limited (Nemhauser, Wolsey and Fisher 1978). Under a budget the better of opening by gain and opening by
@@ -7,28 +7,21 @@ both. Whatever comes after greedy opening (`annealing`) only improves on it.
 
 Gains are kept up to date when a site opens or closes, so that an evaluation costs nothing and an opening costs its
 catchment. Ties break by lower cost, then by id. The same question gives the same plan.
-
-Single swaps change an open site for another one, a worse one taken ever more rarely. Most go to a neighbour; some close
-a site that few would miss and open one, anywhere, about somebody who is not covered, so that parts of the map give
-sites to each other. A swap that is not made costs no more than one catchment. Swaps move plans that are bound by their
-number or their budget across a map in which sites overlap; `annealing` brings them to their end.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from accessibility.siting.effort import SEED, draw
 from accessibility.streets.search.compiling import helper, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.siting.covering import Covering
-    from accessibility.siting.effort import Allowance
-    from accessibility.streets.search.compiling import I32, I64, U64, Flags
+    from accessibility.streets.search.compiling import I32, I64, Flags
 
 _1 = np.uint64(1)
 NONE = np.int64(-1)
@@ -290,148 +283,6 @@ def _fill_until(search: Search, reach: int) -> None:
         if j < 0:
             return
         turn_column(j, search)
-
-
-_CHUNK = 20_000  # swaps between two looks at the time left
-# Of what a typical open site alone covers: such a loss is taken every third time. One seed begins hotter than another.
-_HOT, _COLD = (0.045, 0.03, 0.06), 0.0015
-_FINE = np.int64(1 << 30)
-_FAR, _OF = np.int64(3), np.int64(10)  # how many swaps of how many go far; of one type
-_MISSED = 3  # more open sites among which the one that is missed least closes for one that is far
-_READS, _SWAP = 1.5, 65  # what a swap does: columns read, and what it costs beside
-
-
-def swap_sites(
-    covering: Covering, chosen: NDArray[np.bool_], swaps: int, allowance: Allowance, *, seed: int = 0
-) -> NDArray[np.bool_]:
-    """Return a plan that covers no fewer than `chosen`, after so many swaps were tried.
-
-    Parameters
-    ----------
-    covering
-        The question; its floors are ignored.
-    chosen
-        ``(c,)`` columns of a plan within the limits.
-    swaps
-        How many; fewer only where the allowance runs out.
-    allowance
-        When to stop.
-    seed
-        Which stream of random numbers, and how hot the search begins.
-    """
-    if not chosen.any():
-        return chosen
-    search = begin_search(covering, chosen)
-    plan = (np.flatnonzero(chosen), chosen.copy(), np.zeros(2, np.int64), np.empty(len(covering.weight), np.int64))
-    alone = max(float(search.gain[chosen].mean()), 1.0)
-    random = np.array([SEED + np.uint64(seed)], np.uint64)
-    hot = _HOT[seed % len(_HOT)]
-    for done in range(0, swaps, _CHUNK):
-        if allowance.up:
-            break
-        heat = alone * hot * (_COLD / hot) ** (done / swaps)
-        _swap(search, plan, random, (min(_CHUNK, swaps - done), heat))
-        allowance.spend(_CHUNK * (_READS * len(covering.rows.item) / len(covering.site) + _SWAP))
-    return plan[1]
-
-
-@helper
-def _leaving(search: Search, opens: I64, random: U64, far: np.bool_) -> Any:
-    """Return the place of an open column to close; of one that is far the one of a few that is missed least."""
-    gain = search.gain
-    place = draw(random, opens.size)
-    if far:
-        for _ in range(_MISSED):
-            other = draw(random, opens.size)
-            if gain[opens[other]] < gain[opens[place]]:
-                place = other
-    return place
-
-
-@helper
-def _coming(search: Search, j: Any, among: tuple[I64, int], random: U64) -> Any:
-    """Return a column about one of so many rows or, of none, a neighbour of `j`; `j` where there is none."""
-    begin, (rows, bare) = search.column_start, among
-    if bare > 0:
-        r = rows[draw(random, bare)]
-    elif begin[j] < begin[j + 1]:
-        r = np.int64(search.column_row[begin[j] + draw(random, begin[j + 1] - begin[j])])
-    else:
-        return np.int64(j)
-    start = search.row_start
-    return np.int64(search.row_column[start[r] + draw(random, start[r + 1] - start[r])])
-
-
-@helper
-def _bare(search: Search, rows: I64) -> int:
-    """Write the rows that only closed columns cover; return how many there are."""
-    start, count = search.row_start, search.times
-    found = 0
-    for r in range(count.size):
-        if count[r] == 0 and start[r] < start[r + 1]:
-            rows[found] = r
-            found += 1
-    return found
-
-
-@helper
-def _fits(search: Search, i: Any, j: Any) -> bool:
-    """Return whether there is room for one column when another one closes."""
-    start, pack = search.pack_start, search.pack
-    if search.cost[i] > search.left[1] + search.cost[j]:
-        return False
-    for k in range(start[i], start[i + 1]):
-        free = search.room[pack[k]] > 0
-        for q in range(start[j], start[j + 1]):
-            free = free or pack[q] == pack[k]
-        if not free:
-            return False
-    return True
-
-
-@helper
-def _shared(search: Search, i: Any, j: Any) -> int:
-    """Return the weight that an open column alone covers, and a closed one would."""
-    total = 0
-    for k in range(np.uint64(search.column_start[i]), np.uint64(search.column_start[i + 1])):
-        r = np.uint64(search.column_row[k])
-        if search.owner[r] == j and search.times[r] == 1:
-            total += search.weight[r]
-    return total
-
-
-@kernel
-def _swap(
-    search: Search,
-    plan: tuple[I64, Flags, I64, I64],
-    random: U64,
-    course: tuple[int, float],
-) -> None:
-    """Try so many swaps at one heat, in place; the best plan so far is kept beside, with how far the two are apart."""
-    opens, best, standing, rows = plan
-    swaps, heat = course
-    gain, opened = search.gain, search.opened
-    bare = 0
-    for turn in range(swaps):
-        if turn % search.times.size == 0:  # few swaps are made: who is not covered need not be told after each
-            bare = _bare(search, rows)
-        far = bare > 0 and draw(random, _OF) < _FAR
-        place = _leaving(search, opens, random, far)
-        j = opens[place]
-        i = _coming(search, j, (rows, bare if far else 0), random)
-        if opened[i] or not _fits(search, i, j):
-            continue
-        change = gain[i] - gain[j] + _shared(search, i, j)
-        if change < 0 and draw(random, _FINE) >= _FINE * np.exp(change / heat):
-            continue
-        turn_column(j, search)
-        turn_column(i, search)
-        opens[place] = i
-        standing[0] += change
-        if standing[0] > standing[1]:
-            standing[1] = standing[0]
-            for k in range(opened.size):
-                best[k] = opened[k]
 
 
 def swap_losses(covering: Covering, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -123,6 +123,66 @@ def implied(rows: Pairs, columns: Pairs) -> NDArray[np.bool_]:
     return gone
 
 
+def shared_weights(
+    columns: Pairs, rows: Pairs, weight: NDArray[np.int64], least: float
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """Return where those of each column start, the other columns that share much with it, and the weight shared.
+
+    Parameters
+    ----------
+    columns, rows
+        Rows of each column, columns of each row.
+    weight
+        ``(r,)`` of each row.
+    least
+        Share of the weight of the lighter of two columns that is much.
+    """
+    c = len(columns)
+    total = np.zeros(c, np.int64)
+    np.add.at(total, columns.line, weight[columns.item])
+    start = np.zeros(c + 1, np.int64)
+    there, seen = np.zeros(c, np.int64), np.empty(c, np.int64)
+    item, shared = np.empty(0, np.int32), np.empty(0, np.int64)
+    pairs = (columns.start, columns.item, rows.start, rows.item)
+    _overlap(pairs, (weight, total, least), (there, seen), (start, item, shared))  # counts them
+    item, shared = np.empty(start[-1], np.int32), np.empty(start[-1], np.int64)
+    _overlap(pairs, (weight, total, least), (there, seen), (start, item, shared))
+    return start, item, shared
+
+
+@kernel
+def _overlap(
+    pairs: tuple[I64, I32, I64, I32],
+    weights: tuple[I64, I64, float],
+    room: tuple[I64, I64],
+    found: tuple[I64, I32, I64],
+) -> None:
+    """Write where the neighbours of each column start, and what they are where there is room for them."""
+    begin, row, row_start, column = pairs
+    weight, total, least = weights
+    there, seen = room
+    start, item, shared = found
+    at = 0
+    for j in range(begin.size - 1):
+        count = 0
+        for k in range(begin[j], begin[j + 1]):
+            r = row[k]
+            for q in range(row_start[r], row_start[r + 1]):
+                i = column[q]
+                if there[i] == 0:
+                    seen[count] = i
+                    count += 1
+                there[i] += max(weight[r], 1)
+        for k in range(count):
+            i = seen[k]
+            if i != j and there[i] >= least * min(total[i], total[j]):
+                if item.size:
+                    item[at], shared[at] = i, there[i]
+                at += 1
+            there[i] = 0
+        start[j + 1] = at
+
+
 @kernel
 def _filter(pairs: tuple[I32, Flags], sites: tuple[I64, I64], active: Flags, found: tuple[I64, I32]) -> np.uint64:
     demand, within = pairs

@@ -18,9 +18,10 @@ from accessibility.siting.dual import find_dual
 from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, Program, Relaxation, solve_program
 from accessibility.siting.goals import MostPeople
-from accessibility.siting.greedy import open_greedily, swap_sites
+from accessibility.siting.greedy import open_greedily
 from accessibility.siting.limits import Limits
 from accessibility.siting.programs import cover_most
+from accessibility.siting.swaps import swap_sites
 
 NONE = Conditions()
 LIMITS = st.sampled_from([(0, None), (1, None), (2, None), (3, None), (None, 0.3), (None, 1.0), (None, 2.3), (2, 2.0)])
@@ -134,10 +135,21 @@ def test_swaps_keep_to_the_limits_and_never_lose(
     before = chosen.copy()
     swapped = swap_sites(covering, chosen, 200, allowance(), seed=seed)
     assert (chosen == before).all()
-    assert swapped.sum() == chosen.sum()
     assert covering.fits(swapped)
     assert covering.value(swapped) >= covering.value(chosen)
     assert (swap_sites(covering, chosen, 200, allowance(), seed=seed) == swapped).all()
+
+
+def test_neighbours_share_much_and_what_they_share_is_told() -> None:
+    """By hand: the rows of both, and a fifth of the lighter one."""
+    covering = covering_of(scattered(400, 80, seed=1), (2, None))
+    rows = [set(covering.columns.of(np.array([j])).tolist()) for j in range(len(covering.site))]
+    people = [[int(covering.weight[list(one & two)].sum()) for two in rows] for one in rows]
+    start, other, shared = covering.neighbours
+    for j in range(len(rows)):
+        told = dict(zip(other[start[j] : start[j + 1]].tolist(), shared[start[j] : start[j + 1]].tolist(), strict=True))
+        much = {i for i in range(len(rows)) if i != j and people[i][j] >= max(0.2 * min(people[i][i], people[j][j]), 1)}
+        assert told == {i: people[i][j] for i in much}
 
 
 def test_swaps_find_what_greedy_opening_misses() -> None:
