@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from accessibility.standards import Rule, Standard, Walker
     from accessibility.streets.edits import Closure, CompoundOpening, NewStreet, Pace
     from accessibility.streets.network import Network
-    from accessibility.study.county import sample
+    from accessibility.study.sample_county import sample
     from accessibility.study.scenariofile import read_scenarios, write_scenarios
     from accessibility.study.study import Study, read_study
     from accessibility.whatif.comparison import compare_coverages, compare_scenarios
@@ -112,7 +112,7 @@ _HOME = {
     "read_network": "sources.osm.extracts",
     "read_scenarios": "study.scenariofile",
     "read_study": "study.study",
-    "sample": "study.county",
+    "sample": "study.sample_county",
     "trace_catchments": "measures.catchments",
     "write_scenarios": "study.scenariofile",
 }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fakeservers import FakeArchive, FakeServer
 
     from accessibility import Study
-    from accessibility.cli.factfinding import Measured
+    from accessibility.cli.report_facts import Measured
 
 # The same examples in every run of CI, others in every run at a desk; where a test does not say how many, 25.
 settings.register_profile(

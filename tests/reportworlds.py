@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from mapworlds import NAMES
 
-from accessibility.cli.factfinding import Measured, find_facts, find_pictures, measure_study
+from accessibility.cli.report_facts import Measured, find_facts, find_pictures, measure_study
 from accessibility.siting.plan import SitingPlan
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 
-from accessibility.cli.factfinding import SPEEDS_M_S
 from accessibility.cli.folder import RunFolder, slug
 from accessibility.cli.options import READING_STEPS, Options, Progress, kept_draws
+from accessibility.cli.report_facts import SPEEDS_M_S
 from accessibility.errors import InputError
 from accessibility.measures.blackspots import find_blackspots
 from accessibility.measures.service_areas import trace_service_areas
@@ -32,7 +32,7 @@ from accessibility.present.report.differences import (
 from accessibility.present.report.facts import find_served
 from accessibility.present.report.mapsketch import Paper
 from accessibility.present.report.sentences import format_service
-from accessibility.present.report.sureness import find_sureness, format_bars
+from accessibility.present.report.uncertainty import find_sureness, format_bars
 from accessibility.present.symbols import label_sites
 from accessibility.quality.suspicions import doubts_of_scenario
 from accessibility.streets.search.compiling import limited_threads, run_in_threads

@@ -11,11 +11,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
-from accessibility.cli.factfinding import find_held
+from accessibility.cli.report_facts import find_held
 from accessibility.errors import visible
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.present.language import Locale
-from accessibility.present.report.sureness import format_held, format_instead, format_must_have
+from accessibility.present.report.uncertainty import format_held, format_instead, format_must_have
 from accessibility.present.symbols import SiteLabel, call_site
 from accessibility.siting.plan import format_objective
 from accessibility.sources.checks import DOUBTS
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from accessibility.cli.comparing import ScenarioComparison
     from accessibility.cli.options import Result
-    from accessibility.present.report.sureness import HeldFacts
+    from accessibility.present.report.uncertainty import HeldFacts
     from accessibility.siting import SitingPlan
 
 _WORTH = {  # stands before the sentence already

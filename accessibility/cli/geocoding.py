@@ -18,7 +18,7 @@ from accessibility.sources.files import passing_folder, write_aside
 from accessibility.sources.tables.columns import AXES, find_column, parse_numbers
 from accessibility.sources.tables.points import TableSpec, has_places, locate_rows
 from accessibility.sources.tables.reading import read_table
-from accessibility.study.holding import PRECISION
+from accessibility.study.robustness import PRECISION
 from accessibility.uncertainty.sources import FARTHEST_M, WAYS, way_of
 from accessibility.wording import Wording
 

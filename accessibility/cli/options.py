@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from accessibility.present.symbols import SiteLabel
     from accessibility.siting import SitingPlan
-    from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase
+    from accessibility.study.robustness import HeldPlans
     from accessibility.wording import Language
 
 READING_STEPS = 5

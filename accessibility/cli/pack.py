@@ -8,7 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accessibility.cli.factfinding import (
+from accessibility.cli.folder import CAPACITY, GROUPS, RESULTS, RunFolder
+from accessibility.cli.options import READING_STEPS, Options, Progress, Result, kept_draws
+from accessibility.cli.report_facts import (
     SLOW_M_S,
     SPEEDS_M_S,
     find_facts,
@@ -16,8 +18,6 @@ from accessibility.cli.factfinding import (
     measure_study,
     people_depending_on_outside,
 )
-from accessibility.cli.folder import CAPACITY, GROUPS, RESULTS, RunFolder
-from accessibility.cli.options import READING_STEPS, Options, Progress, Result, kept_draws
 from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.surface import Places
 from accessibility.measures.tables import (
@@ -43,13 +43,13 @@ from accessibility.present.map.legends import headlines
 from accessibility.present.report.brief import write_brief
 from accessibility.present.report.page import write_page
 from accessibility.present.report.sentences import format_capacity, format_own_walks, format_room_then, format_served
-from accessibility.present.report.sureness import format_bars, with_certainty
+from accessibility.present.report.uncertainty import format_bars, with_certainty
 from accessibility.present.report.workbook import write_workbook
 from accessibility.present.schema import RunParts, data_dictionary
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
-from accessibility.study.county import sample_file
-from accessibility.study.holding import hold_plans, refuse_unheld_question
 from accessibility.study.proposing import Question
+from accessibility.study.robustness import hold_plans, refuse_unheld_question
+from accessibility.study.sample_county import sample_file
 from accessibility.study.study import read_study
 from accessibility.wording import percent_text
 
@@ -57,12 +57,12 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-    from accessibility.cli.factfinding import Measured
+    from accessibility.cli.report_facts import Measured
     from accessibility.measures.coverage import Coverage
     from accessibility.present.report.facts import Facts
     from accessibility.quality import Quality
-    from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase
+    from accessibility.study.robustness import HeldPlans
     from accessibility.study.study import Study
 
 _DEMO = Question(budget=12)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from accessibility.cli.verification import RecordedSiting
     from accessibility.siting import SitingPlan
-    from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase
+    from accessibility.study.robustness import HeldPlans
 
 PROOF = "proof.json"
 """The evidence for a proposal's bound, beside the manifest that tells it."""

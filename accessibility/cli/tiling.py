@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from accessibility.cli.factfinding import SLOW_M_S, SPEEDS_M_S
 from accessibility.cli.folder import CAPACITY, GROUPS, RunFolder
 from accessibility.cli.options import READING_STEPS, Options, Progress, Result
 from accessibility.cli.proving import PROOF, write_proof
+from accessibility.cli.report_facts import SLOW_M_S, SPEEDS_M_S
 from accessibility.errors import InputError, OutputError
 from accessibility.measures.tables import (
     capacity_table,

@@ -25,7 +25,7 @@ from accessibility.quality.impact import (
     sites_outside,
     stacked_sites,
 )
-from accessibility.quality.otherwise import (
+from accessibility.quality.other_readings import (
     HEIGHT_CODES,
     coordinates_read_otherwise,
     heights_read_otherwise,

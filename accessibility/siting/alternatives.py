@@ -10,8 +10,8 @@ import numpy as np
 
 from accessibility.errors import InputError, checked, spell_number
 from accessibility.siting.annealing import improve
-from accessibility.siting.closing import approach, begin_course, close_gap, finish_course
 from accessibility.siting.covering import read_covering, reduce_covering, take_columns
+from accessibility.siting.covering_course import approach, begin_course, close_gap, finish_course
 from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits, refuse_boundless
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.sites import Sites
-    from accessibility.siting.closing import Course
     from accessibility.siting.covering import Reading
+    from accessibility.siting.covering_course import Course
     from accessibility.siting.plan import Conditions, SitingPlan
     from accessibility.siting.problem import Problem
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from accessibility.errors import InputError, checked
 from accessibility.siting.certificate import coverable
-from accessibility.siting.closing import approach, begin_course, close_gap, finish_course
 from accessibility.siting.covering import keep_columns, limits_left, read_covering, take_columns
+from accessibility.siting.covering_course import approach, begin_course, close_gap, finish_course
 from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits, read_terms, refuse_boundless, refuse_gap
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from accessibility.siting.closing import Course
     from accessibility.siting.covering import Covering, Reading
+    from accessibility.siting.covering_course import Course
     from accessibility.siting.plan import Conditions, SitingPlan
     from accessibility.siting.problem import Problem
     from accessibility.siting.rollout import Rollout

@@ -11,9 +11,9 @@ from scipy import sparse
 
 from accessibility.errors import InfeasibleError, InputError, UnprovenError
 from accessibility.siting.certificate import format_lacking, format_people
+from accessibility.siting.claim_trees import witnessed
 from accessibility.siting.counts import Reach, serve_most
 from accessibility.siting.exact import Effort, Program, solve_within
-from accessibility.siting.growing import witnessed
 from accessibility.siting.limits import district_people
 from accessibility.siting.medians import Room
 from accessibility.siting.numbers import HALF

@@ -16,7 +16,7 @@ from accessibility.siting.certificate import (
     lacking_people,
     proven_bound,
 )
-from accessibility.siting.growing import witnessed
+from accessibility.siting.claim_trees import witnessed
 from accessibility.siting.limits import district_people, improvable, least_share, opened_fields
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.plan import SPENDING, Prices, SitingPlan, Sizes, order_by_gain
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.siting.closing import Course
     from accessibility.siting.covering import Reading
+    from accessibility.siting.covering_course import Course
     from accessibility.siting.dual import Dual
     from accessibility.siting.effort import Allowance
     from accessibility.siting.limits import Limits, Terms

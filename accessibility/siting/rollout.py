@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from accessibility.siting.closing import Course
     from accessibility.siting.covering import Covering
+    from accessibility.siting.covering_course import Course
     from accessibility.siting.effort import Allowance
     from accessibility.siting.problem import Problem
 

@@ -13,7 +13,7 @@ from pyproj import CRS
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import DATUMS, WGS84, from_wgs84, to_wgs84, transform
 from accessibility.sources.checks import Finding
-from accessibility.sources.placed import PlacedStreets
+from accessibility.sources.street_store import PlacedStreets
 from accessibility.sources.tables.points import boxed
 from accessibility.sources.tables.reading import GEO_SUFFIXES
 from accessibility.streets.snapping import EdgeIndex, snap_in_parts

@@ -23,7 +23,7 @@ from accessibility.sources.tables.columns import (
     parse_numbers,
     year_of,
 )
-from accessibility.sources.tables.doubts import datums_said
+from accessibility.sources.tables.plausibility import datums_said
 from accessibility.sources.tables.points import TableSpec, has_places
 from accessibility.sources.tables.reading import GEO_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES, read_table
 from accessibility.sources.tables.rows import settings_told

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from accessibility.demand import Demand
     from accessibility.measures.coverage import Coverage
     from accessibility.streets.network import Network
-    from accessibility.study.studied import Studied
+    from accessibility.study.protocol import Studied
 
 _SHARE = (
     5.0  # a fifth of the limit: on the sample county plans lose 1 to 2 % of the people that closer ones could cover

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from accessibility.present.language import MapWords
     from accessibility.siting.plan import SitingPlan
     from accessibility.streets.network import Network
-    from accessibility.study.studied import Studied
+    from accessibility.study.protocol import Studied
     from accessibility.uncertainty import Difference, Uncertainty
 
 

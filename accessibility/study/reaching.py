@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from accessibility.sites import Sites
     from accessibility.standards import Walker
     from accessibility.streets.network import Network
-    from accessibility.study.studied import Studied
+    from accessibility.study.protocol import Studied
     from accessibility.whatif.live import Ground
     from accessibility.whatif.scenario import Addition, Scenario
 

@@ -22,7 +22,7 @@ from accessibility.sources.files import write_folder
 from accessibility.sources.lines import write_saved
 from accessibility.sources.tables.reading import hold_table
 from accessibility.sources.vectors import read_vector
-from accessibility.study.holding import told_coordinates
+from accessibility.study.robustness import told_coordinates
 from accessibility.study.scenariofile import toml_key, toml_value, write_scenarios
 from accessibility.study.schema import has_totals
 from accessibility.study.valuetables import rule_table
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.sites import Sites
+    from accessibility.study.protocol import Studied
     from accessibility.study.schema import StudyFile
-    from accessibility.study.studied import Studied
 
 _FIRST_LINE = "# A study as `study.save` writes it; saving it again writes over these files."
 _STREETS, _PEOPLE, _AREA = "streets.parquet", "people.parquet", "districts.parquet"

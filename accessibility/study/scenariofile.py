@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
 from accessibility.errors import InputError, checked
+from accessibility.sources.decoding import read_toml
 from accessibility.sources.files import absence, is_file, write_text
-from accessibility.sources.texts import read_toml
 from accessibility.streets.edits import edit_of, edit_table
 from accessibility.study.schema import validation_sentences
 from accessibility.study.valuetables import StandardTable, StrictTable, rule_table

@@ -12,8 +12,8 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_v
 from accessibility.errors import InputError
 from accessibility.geo.projection import plain_datum
 from accessibility.siting import Conditions
+from accessibility.sources.decoding import read_toml
 from accessibility.sources.files import absence, is_file
-from accessibility.sources.texts import read_toml
 from accessibility.standards import SETTINGS
 from accessibility.study.valuetables import StandardTable, StrictTable, UncertaintyTable, WalkingTable
 

@@ -19,12 +19,12 @@ from accessibility.measures.walkers import GroupCoverage, measure_groups
 from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.snapping import Snapped, snap_study
 from accessibility.study.candidates import is_made_id, make_candidates, refuse_unfit
-from accessibility.study.holding import HeldPlans, doubt_study, hold_plans
 from accessibility.study.loading.context import Loading, attribution_of, default_cache
 from accessibility.study.loading.gathering import gather_inputs, load_names, load_water
-from accessibility.study.loading.memory import Columns, StudyTerms, hold_inputs, settle_terms
+from accessibility.study.loading.values import Columns, StudyTerms, hold_inputs, settle_terms
 from accessibility.study.proposing import Question, SitingCase, list_attempts, plan_scenario, propose_sites
 from accessibility.study.reaching import AccessTerms, cover_study, reach_sites, serve_people
+from accessibility.study.robustness import HeldPlans, doubt_study, hold_plans
 from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
 from accessibility.whatif.live import Ground

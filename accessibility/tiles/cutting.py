@@ -24,15 +24,15 @@ from accessibility.geo.projection import read_crs, transform
 from accessibility.measures.tables import as_text, values_by_id
 from accessibility.sources.cache import code_digest, sha256_file
 from accessibility.sources.checks import Finding
-from accessibility.sources.connected import lead_somewhere
+from accessibility.sources.components import lead_somewhere
 from accessibility.sources.files import sweep, write_aside, write_folder
 from accessibility.sources.lines import fingerprints
-from accessibility.sources.placed import place_whole
+from accessibility.sources.street_store import place_whole
 from accessibility.streets.network import PER_EDGE
 from accessibility.streets.search.packing import hilbert_rank
 from accessibility.streets.snapping import SnapLimits, snap_in_parts
 from accessibility.study.loading.gathering import can_place, gather_inputs
-from accessibility.study.loading.settling import WindowedDemand
+from accessibility.study.loading.people_on_disk import WindowedDemand
 from accessibility.study.study import read_study
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from accessibility.demand import Demand
     from accessibility.sites import Sites
-    from accessibility.sources.placed import PlacedStreets
+    from accessibility.sources.street_store import PlacedStreets
     from accessibility.streets.snapping import Positions
     from accessibility.study.loading.context import Loading
     from accessibility.study.schema import StudyFile

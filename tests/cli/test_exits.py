@@ -273,7 +273,7 @@ def test_a_full_temporary_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_workbook_names_the_temporary_folder_that_is_full(
     sample_measured: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from accessibility.cli.factfinding import find_facts  # noqa: PLC0415
+    from accessibility.cli.report_facts import find_facts  # noqa: PLC0415
     from accessibility.present.report.workbook import write_workbook  # noqa: PLC0415
 
     def full(_: object) -> None:

@@ -12,7 +12,7 @@ from commands import call
 from osmfiles import node, relation, way, write_osm
 
 from accessibility.cli.starting import study_text
-from accessibility.study.county import sample_file
+from accessibility.study.sample_county import sample_file
 from accessibility.study.schema import read_study_file
 from accessibility.study.study import read_study
 from accessibility.wording import console_language

@@ -39,7 +39,7 @@ from accessibility.sites import Sites
 from accessibility.streets.edits import Closure, NewStreet
 from accessibility.streets.network import Network
 from accessibility.study.answers import Answers, CancelledError, Job
-from accessibility.study.county import sample_file
+from accessibility.study.sample_county import sample_file
 from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.study import Study, read_study
 from accessibility.study.views import (

@@ -15,7 +15,7 @@ from browsing import MARKS
 from reportworlds import Page
 
 from accessibility import InputError, read_study
-from accessibility.cli.factfinding import measure_study
+from accessibility.cli.report_facts import measure_study
 from accessibility.errors import OBEYED
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.present.language import Locale, shortened
@@ -23,7 +23,7 @@ from accessibility.present.report.brief import format_briefs, render_brief, writ
 from accessibility.present.report.facts import OwnWalks, ServedFacts
 from accessibility.present.report.page import render_page
 from accessibility.present.report.sentences import format_headline
-from accessibility.present.report.sureness import SureFacts
+from accessibility.present.report.uncertainty import SureFacts
 from accessibility.standards import Rule, Standard
 from accessibility.uncertainty import Interval
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from browsing import Opened
 
-    from accessibility.cli.factfinding import Measured
+    from accessibility.cli.report_facts import Measured
     from accessibility.present.report.facts import Facts
     from accessibility.present.report.illustrations import Pictures
 

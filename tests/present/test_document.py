@@ -16,8 +16,8 @@ from matplotlib.image import imread
 
 from accessibility import InputError, read_study
 from accessibility.cli.console import Silence
-from accessibility.cli.factfinding import measure_study
 from accessibility.cli.options import Options
+from accessibility.cli.report_facts import measure_study
 from accessibility.cli.runs import run_cover, run_verify
 from accessibility.errors import visible
 from accessibility.present.language import shortened
@@ -27,7 +27,7 @@ from accessibility.present.report.document import write_document
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.cli.factfinding import Measured
+    from accessibility.cli.report_facts import Measured
 
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 EMBED = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}embed"

@@ -32,7 +32,7 @@ from accessibility.wording.cards import safe_html
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.cli.factfinding import Measured
+    from accessibility.cli.report_facts import Measured
 
 AT = [(0, 10), (400, 20), (800, 149), (1_200, 151), (1_600, 30), (2_000, -20), (2_400, 40)]
 IDS = [*("hall", "twin 1", "near", "far", "twin 2", "post", "told")]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from browsing import Opened
 
-    from accessibility.cli.factfinding import Measured
+    from accessibility.cli.report_facts import Measured
 
 pytestmark = MARKS
 TIPS = f"""() => {{

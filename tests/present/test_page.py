@@ -15,7 +15,7 @@ import reportworlds
 from reportworlds import Page
 
 from accessibility import InputError, read_study
-from accessibility.cli.factfinding import measure_study
+from accessibility.cli.report_facts import measure_study
 from accessibility.errors import OBEYED, visible
 from accessibility.present.language import Locale
 from accessibility.present.layers.files import write_csv
@@ -26,7 +26,7 @@ from accessibility.wording import _sentences
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.cli.factfinding import Measured
+    from accessibility.cli.report_facts import Measured
     from accessibility.present.report.facts import Facts
     from accessibility.present.report.illustrations import Pictures
 

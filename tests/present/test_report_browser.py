@@ -14,7 +14,7 @@ from accessibility.errors import visible
 from accessibility.present.report.page import write_page
 
 if TYPE_CHECKING:
-    from accessibility.cli.factfinding import Measured
+    from accessibility.cli.report_facts import Measured
 
 CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [

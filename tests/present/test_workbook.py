@@ -26,7 +26,7 @@ from accessibility.present.report.workbook import write_workbook
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.cli.factfinding import Measured
+    from accessibility.cli.report_facts import Measured
     from accessibility.present.report.facts import Facts
 
 DICTIONARY = pd.DataFrame(

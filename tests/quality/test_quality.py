@@ -20,9 +20,9 @@ from worlds import edit
 
 import accessibility as acc
 from accessibility.cli.console import Silence
-from accessibility.cli.factfinding import people_depending_on_outside
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover
+from accessibility.cli.report_facts import people_depending_on_outside
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.snap_audit import measure_streets, snap_table, snap_to_nodes
 from accessibility.quality import QUALITY_COLUMNS, measure_at_nodes, measure_quality

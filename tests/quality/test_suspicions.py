@@ -19,7 +19,7 @@ from worlds import edit
 import accessibility as acc
 from accessibility.geo.projection import WGS84, transform
 from accessibility.quality import measure_quality
-from accessibility.quality.otherwise import people_in_another_unit
+from accessibility.quality.other_readings import people_in_another_unit
 from accessibility.quality.suspicions import doubts_of_scenario
 from accessibility.sources.osm.extracts import read_network
 
@@ -417,7 +417,7 @@ def test_few_homes_on_the_map_are_no_sign_of_too_many_people(town: Path, cache: 
 def test_no_building_is_read_where_people_fit_their_streets(
     town: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("accessibility.quality.otherwise.read_buildings", None)
+    monkeypatch.setattr("accessibility.quality.other_readings.read_buildings", None)
     write_homes(town)
     write_people(town, PLACES)
     assert "people-unit" not in found(town, cache)  # 155 people a kilometre of street

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from accessibility.siting import Conditions, Problem, closing, parted
-from accessibility.siting.closing import _cross, _cross_plans, _cut, _swapped, begin_course
+from accessibility.siting import Conditions, Problem, covering_course, cuts_by_part
 from accessibility.siting.covering import read_covering
+from accessibility.siting.covering_course import _cross, _cross_plans, _cut, _swapped, begin_course
 from accessibility.siting.dual import find_dual
 from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import Guide, LeastCost, MostPeople
@@ -22,7 +22,7 @@ from accessibility.siting.limits import Limits
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.siting.closing import Course
+    from accessibility.siting.covering_course import Course
 
 ASKED = {
     "number": Limits.of(4, None, None),
@@ -112,7 +112,7 @@ def test_no_plan_is_crossed_once_the_allowance_is_spent() -> None:
 def test_plans_that_open_too_much_between_them_are_not_crossed(monkeypatch: pytest.MonkeyPatch) -> None:
     course = begun("number", 1)
     course.bound = float(course.value + 1_000)  # the best is found, and nobody knows
-    monkeypatch.setattr(closing, "_ENTRIES", 0)
+    monkeypatch.setattr(covering_course, "_ENTRIES", 0)
     assert not _cross_plans(course, Allowance())
     assert not course.children
     monkeypatch.undo()
@@ -124,12 +124,12 @@ def test_a_turn_whose_plans_are_hard_to_cross_is_left_to_annealing(monkeypatch: 
     course = begun("number", 1)
     course.bound = float(course.value + 1_000)  # the best is found, and nobody knows
     course.children = [np.arange(len(course.chosen)) < 4]  # something to cross with
-    monkeypatch.setattr(closing, "_EASY", 0.0)
+    monkeypatch.setattr(covering_course, "_EASY", 0.0)
     assert not _cross_plans(course, Allowance())
     assert len(course.children) == 2
     monkeypatch.undo()
     assert _cross_plans(course, Allowance())
-    assert len(course.children) == 2 + closing._CHILDREN
+    assert len(course.children) == 2 + covering_course._CHILDREN
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -198,7 +198,7 @@ def test_cuts_that_close_little_of_the_gap_rest(falls: float, runs: int, monkeyp
             ran.append(course.bound)
             self.value = -course.bound * (1 - falls)
 
-    monkeypatch.setattr(parted, "Cutting", lambda _: Slow())
+    monkeypatch.setattr(cuts_by_part, "Cutting", lambda _: Slow())
     none = np.zeros(len(course.small.site))
     course.guide = Guide(find_dual(course.small, 0, 1, Allowance()), 0.0, none, none, none)
     course.claim = lambda: None  # type: ignore[assignment]
@@ -214,11 +214,11 @@ def test_a_large_question_is_cut_once_annealing_has_had_its_turns(monkeypatch: p
         ran.append(course.turns)
         return SimpleNamespace(claim=SimpleNamespace(wanted=0), value=-math.inf, run=lambda *_: None)
 
-    monkeypatch.setattr(closing, "begin_to_cut", begin)
-    monkeypatch.setattr(parted, "_LARGE", 0)
+    monkeypatch.setattr(covering_course, "begin_to_cut", begin)
+    monkeypatch.setattr(cuts_by_part, "_LARGE", 0)
     none = np.zeros(len(course.small.site))
     course.guide = Guide(find_dual(course.small, 0, 1, Allowance()), 0.0, none, none, none)
     course.claim = lambda: None  # type: ignore[assignment]
     for course.turns in range(5):
         _cut(course, Allowance())
-    assert ran[0] == closing._LATE
+    assert ran[0] == covering_course._LATE

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from accessibility.siting import Problem, SitingPlan, solve_mclp, solve_p_median, verify_plan
-from accessibility.siting.closing import begin_course
 from accessibility.siting.covering import read_covering
+from accessibility.siting.covering_course import begin_course
 from accessibility.siting.effort import SHARED, WORK, Allowance, heeding
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits

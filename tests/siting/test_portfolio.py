@@ -173,8 +173,8 @@ def test_a_plan_that_was_not_found_is_no_proof(monkeypatch: pytest.MonkeyPatch) 
         districts=("north", "south"),
     )
     asked = Conditions(floors={"north": 1.0})
-    monkeypatch.setattr("accessibility.siting.closing._come_closest", lambda _course, _allowance: None)
-    monkeypatch.setattr("accessibility.siting.closing._ROUNDS", 0)
+    monkeypatch.setattr("accessibility.siting.covering_course._come_closest", lambda _course, _allowance: None)
+    monkeypatch.setattr("accessibility.siting.covering_course._ROUNDS", 0)
     found = portfolio(problem, sites=2, within=0.6, conditions=asked)
     assert found.best.objective == 9
     assert not found.table().set_index("id")["necessary"]["all"]

@@ -18,9 +18,9 @@ from sitingworlds import scattered
 
 from accessibility.errors import InfeasibleError, UnprovenError
 from accessibility.siting import enumeration, verify, verify_plan
+from accessibility.siting.claim_trees import ClaimBound, Cutting, find_halves, grow_tree
 from accessibility.siting.claims import claim_most, claims_of
 from accessibility.siting.effort import Allowance
-from accessibility.siting.growing import ClaimBound, Cutting, find_halves, grow_tree
 from accessibility.siting.limits import Limits
 from accessibility.siting.pairs import Pairs
 from accessibility.siting.plan import Prices

@@ -20,11 +20,11 @@ from openpyxl.styles import Font
 from peopletables import read_people_table
 
 from accessibility.errors import InputError
+from accessibility.sources.decoding import decode_text
 from accessibility.sources.tables.columns import ambiguous_sign, find_column, parse_numbers
 from accessibility.sources.tables.people import PeopleSpec
 from accessibility.sources.tables.places import PlaceSpec, read_sites
 from accessibility.sources.tables.reading import read_table
-from accessibility.sources.texts import decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,7 @@ from accessibility.quality import measure_quality
 from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding
 from accessibility.streets.network import PER_EDGE
-from accessibility.study.holding import coordinate_ways, official_counts
+from accessibility.study.robustness import coordinate_ways, official_counts
 from accessibility.study.study import Study
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.cli.factfinding import Measured
+    from accessibility.cli.report_facts import Measured
 
 
 CRS = "EPSG:32649"

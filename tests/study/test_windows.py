@@ -18,10 +18,10 @@ from accessibility.errors import InputError
 from accessibility.sources import cache
 from accessibility.sources.raster.reading import _Found
 from accessibility.streets.search.packing import hilbert_rank
-from accessibility.study.loading import settling, windows
+from accessibility.study.loading import people_on_disk, windows
 from accessibility.study.loading.context import Loading
 from accessibility.study.loading.people import load_people, place_people
-from accessibility.study.loading.settling import WindowedDemand, settle_windows
+from accessibility.study.loading.people_on_disk import WindowedDemand, settle_windows
 from accessibility.study.loading.sites import load_area
 from accessibility.study.loading.windows import read_windows, reads_windows
 from accessibility.study.schema import read_study_file
@@ -132,7 +132,7 @@ def test_people_in_windows_are_those_read_whole(case: str, study: Path, monkeypa
     for rows, held in ((64, 1 << 17), (11, 700)):
         monkeypatch.setattr(windows, "ROWS", rows)
         monkeypatch.setattr(windows, "HELD", held)
-        monkeypatch.setattr(settling, "HELD", held)
+        monkeypatch.setattr(people_on_disk, "HELD", held)
         demand, findings, scratch = in_windows(load, f"{rows}")
         assert told(findings) == told(read + placed)
         demand = demand.to_crs(METRES)
@@ -165,7 +165,7 @@ def assert_same(parts: list[Demand], whole: Demand) -> None:
 def test_no_more_is_held_than_a_window(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows, "ROWS", 5)
     monkeypatch.setattr(windows, "HELD", 200)
-    monkeypatch.setattr(settling, "HELD", 200)
+    monkeypatch.setattr(people_on_disk, "HELD", 200)
     monkeypatch.setattr("accessibility.sources.raster.reading._STRIP_CELLS", 600)
     most = {cache.Heaps: 0, cache.Blocks: 0}
 

@@ -24,8 +24,8 @@ from tileworlds import HALO_M, city, here, near, quarters
 import accessibility as acc
 from accessibility.cli import tiling
 from accessibility.cli.console import Silence
-from accessibility.cli.factfinding import measure_study
 from accessibility.cli.options import Options
+from accessibility.cli.report_facts import measure_study
 from accessibility.cli.tiling import Tiling, run_tiles
 from accessibility.cli.verifying import run_verify
 from accessibility.errors import InputError, OutputError

@@ -25,9 +25,9 @@ from accessibility.errors import InputError
 from accessibility.present.language import MapWords
 from accessibility.present.map.legends import bar_lines
 from accessibility.present.schema import data_dictionary
-from accessibility.study.holding import coordinate_ways
 from accessibility.study.mapping import MapOptions, draw_study
 from accessibility.study.proposing import Question
+from accessibility.study.robustness import coordinate_ways
 from accessibility.study.schema import read_study_file
 from accessibility.uncertainty import Interval
 from accessibility.uncertainty.scene import Case, Scene

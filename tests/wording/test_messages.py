@@ -120,7 +120,7 @@ PYTHON: dict[str, str | None] = {  # what only callers from Python can meet: sen
     "streets/graphs.py": "^nodes|^edges",
     "streets/search/updates.py": None,
     "streets/snapping.py": None,
-    "study/loading/memory.py": None,
+    "study/loading/values.py": None,
     "study/reaching.py": None,
     "uncertainty/bars.py": None,
     "uncertainty/trying.py": None,

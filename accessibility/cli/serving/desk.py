@@ -17,7 +17,7 @@ from accessibility.cli.pack import run_cover, run_site
 from accessibility.cli.starting import begin_study
 from accessibility.errors import InputError
 from accessibility.study.answers import Answers
-from accessibility.study.county import sample_file
+from accessibility.study.sample_county import sample_file
 from accessibility.study.study import read_study
 from accessibility.wording import Wording, day_text
 

@@ -19,7 +19,7 @@ from accessibility.measures.surface import shape_people
 from accessibility.measures.tables import as_text, demand_table, district_columns, district_table, values_by_id
 from accessibility.present.layers.sld import write_sld
 from accessibility.present.layers.styles import layer_styles, write_qml
-from accessibility.present.report.sureness import with_certainty
+from accessibility.present.report.uncertainty import with_certainty
 from accessibility.present.symbols import format_site
 from accessibility.sites import KIND_OF
 from accessibility.sources.files import spellable, write_aside, write_folder

@@ -29,7 +29,7 @@ from accessibility.present.report.sentences import (
     worst_districts,
 )
 from accessibility.present.report.sheets import merge_by_code, tabulate_sheets
-from accessibility.present.report.sureness import format_bar, format_instead, format_sureness
+from accessibility.present.report.uncertainty import format_bar, format_instead, format_sureness
 
 if TYPE_CHECKING:
     import os

@@ -18,7 +18,7 @@ from accessibility.present.manifest import record_path, record_run
 from accessibility.present.map.legends import headline_lines, served_said
 from accessibility.present.pages import data_address, page_template, printable, template_text, write_html
 from accessibility.present.report.page import POLICY
-from accessibility.present.report.sureness import BAR_COLUMNS
+from accessibility.present.report.uncertainty import BAR_COLUMNS
 from accessibility.present.symbols import INKS, format_site, site_svg
 from accessibility.sites import KINDS
 from accessibility.sources.cache import sha256_file
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from accessibility.measures.coverage import Coverage
     from accessibility.present.manifest import Run
-    from accessibility.present.report.sureness import SureFacts
+    from accessibility.present.report.uncertainty import SureFacts
     from accessibility.uncertainty import Difference, Uncertainty
 
     Pairs = Sequence[tuple[Scenario, Coverage]]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.snap_audit import StreetFigures
     from accessibility.measures.walkers import GroupCoverage
-    from accessibility.present.report.sureness import HeldFacts, SureFacts
+    from accessibility.present.report.uncertainty import HeldFacts, SureFacts
     from accessibility.present.symbols import SiteLabel
     from accessibility.siting.plan import SitingPlan
     from accessibility.standards import Standard, Walker

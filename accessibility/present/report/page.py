@@ -31,7 +31,7 @@ from accessibility.present.report.sentences import (
     format_uncovered,
 )
 from accessibility.present.report.sheets import Sheet, merge_by_code, tabulate_sheets
-from accessibility.present.report.sureness import (
+from accessibility.present.report.uncertainty import (
     format_bar,
     format_certain_people,
     format_held,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from accessibility.present.language import Locale
     from accessibility.present.report.facts import Facts, ProposalFacts
-    from accessibility.present.report.sureness import SureFacts
+    from accessibility.present.report.uncertainty import SureFacts
     from accessibility.standards import Standard
 
 # Findings that have one row per district, each person in one of them at most.

@@ -10,10 +10,10 @@ import numpy as np
 from scipy import sparse
 
 from accessibility.errors import InputError, checked, spell_number
+from accessibility.siting.claim_trees import witnessed
 from accessibility.siting.counts import TWICE, Counts, read_counts
 from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, Program, solve_within
-from accessibility.siting.growing import witnessed
 from accessibility.siting.infeasible import meet_floors, unmet_floors
 from accessibility.siting.limits import Limits, opened_fields, read_terms, refuse_boundless
 from accessibility.siting.numbers import HALF, SUMS, Units, read_units, solver_unit

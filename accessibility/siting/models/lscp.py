@@ -9,8 +9,8 @@ import numpy as np
 
 from accessibility.errors import InputError, checked, spell_number
 from accessibility.siting.certificate import coverable, floor_people, whole_people
-from accessibility.siting.closing import begin_course, close_gap
 from accessibility.siting.covering import read_covering
+from accessibility.siting.covering_course import begin_course, close_gap
 from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import LeastCost, MostPeople
 from accessibility.siting.limits import TOTAL, Limits, refuse_gap
@@ -25,8 +25,8 @@ from accessibility.siting.outcome import (
 )
 
 if TYPE_CHECKING:
-    from accessibility.siting.closing import Course
     from accessibility.siting.covering import Covering, Reading
+    from accessibility.siting.covering_course import Course
     from accessibility.siting.plan import Conditions, SitingPlan
     from accessibility.siting.problem import Problem
 

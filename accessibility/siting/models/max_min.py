@@ -12,8 +12,8 @@ import numpy as np
 from accessibility.errors import InputError, checked
 from accessibility.siting.annealing import improve
 from accessibility.siting.certificate import proven_bound, share_within
-from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering, reduce_covering
+from accessibility.siting.covering_course import close_gap
 from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.goals import MostPeople

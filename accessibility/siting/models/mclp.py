@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from accessibility.errors import checked
 from accessibility.siting.claims import claim_most
-from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering
+from accessibility.siting.covering_course import close_gap
 from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits, refuse_boundless, refuse_gap

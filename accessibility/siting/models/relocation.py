@@ -11,10 +11,10 @@ from scipy import sparse
 
 from accessibility.errors import UnprovenError, checked
 from accessibility.siting.certificate import proven_bound
+from accessibility.siting.claim_trees import witnessed
 from accessibility.siting.counts import Moves, read_moves
 from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, Program, solve_program, solve_within
-from accessibility.siting.growing import witnessed
 from accessibility.siting.infeasible import unmet_floors
 from accessibility.siting.limits import Limits, number_of_sites, opened_fields, refuse_boundless
 from accessibility.siting.medians import BUDGET, NUMBER, PACKS

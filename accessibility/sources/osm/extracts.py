@@ -47,7 +47,7 @@ from accessibility.sources.osm.squares import cross_squares
 from accessibility.sources.osm.streets import Noted, Survey, findings, surveyed
 from accessibility.sources.osm.tags import parse_tags
 from accessibility.sources.osm.topology import build_network
-from accessibility.sources.placed import place_edges
+from accessibility.sources.street_store import place_edges
 from accessibility.streets.foot import Delays, FootAccess
 from accessibility.streets.network import refuse_unmetric
 from accessibility.streets.spelling import reasons
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from accessibility.geo.projection import Bounds
-    from accessibility.sources.placed import PlacedStreets
+    from accessibility.sources.street_store import PlacedStreets
     from accessibility.streets.network import Network
 
 SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")

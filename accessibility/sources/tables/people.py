@@ -24,7 +24,7 @@ from accessibility.sources.tables.columns import (
     require_column,
     rows_text,
 )
-from accessibility.sources.tables.doubts import (
+from accessibility.sources.tables.plausibility import (
     are_voids,
     refuse_other_system,
     refuse_voids,

@@ -31,7 +31,7 @@ from accessibility.sources.tables.columns import (
     require_column,
     rows_text,
 )
-from accessibility.sources.tables.doubts import refuse_other_system, report_rounded
+from accessibility.sources.tables.plausibility import refuse_other_system, report_rounded
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
 from accessibility.sources.tables.rows import find_gone, is_machine, lists_gone

@@ -20,7 +20,7 @@ from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import DATUMS, WGS84, plain_datum, to_wgs84, transform
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import AXES, attributes, find_column, parse_numbers, rows_text
-from accessibility.sources.tables.doubts import report_two_places
+from accessibility.sources.tables.plausibility import report_two_places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -23,11 +23,11 @@ import shapely
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
+from accessibility.sources.decoding import decode_text
 from accessibility.sources.files import absence, is_file, is_full, no_room
 from accessibility.sources.tables.columns import SHOWN, attributes, cell_text, rows_text
 from accessibility.sources.tables.rows import are_names, column_names, is_note, is_total, read_heading, without_totals
 from accessibility.sources.tables.workbooks import read_workbook
-from accessibility.sources.texts import decode_text
 from accessibility.sources.vectors import read_vector, refuse_broken_shapes, refuse_unfolding_kmz
 
 if TYPE_CHECKING:
@@ -356,7 +356,7 @@ def read_table(
         Sheet of a workbook; the first that is shown where not given.
     encoding
         Of CSV and Shapefile. Where not given: a byte-order mark, else UTF-8, else what
-        `accessibility.sources.texts.decode_text` finds.
+        `accessibility.sources.decoding.decode_text` finds.
     layer
         Layer of a file that has several, where one is wanted; of a KML every folder is read, of GPX the waypoints.
 

@@ -43,8 +43,8 @@ class Loading:
     # tables in memory, by the name that stands in the settings as their path
     held: Mapping[str, HeldTable] = field(default_factory=dict)
     network: Network | None = None  # streets in memory; None where they are read.
-    # an empty folder where streets of any size are put by place, see `accessibility.sources.placed`; None where they
-    # fit into memory. Nothing is read then that only maps and searches of all streets need.
+    # an empty folder where streets of any size are put by place, see `accessibility.sources.street_store`; None where
+    # they fit into memory. Nothing is read then that only maps and searches of all streets need.
     scratch: Path | None = None
     _extracts: dict[Path, Extract] = field(default_factory=dict, repr=False)
 

@@ -16,21 +16,21 @@ from accessibility.measures.walkers import others_of
 from accessibility.sources import lines
 from accessibility.sources.cache import cached_network, refuse_changed, stamp_files
 from accessibility.sources.checks import Finding, warn_of
-from accessibility.sources.connected import Enclosed, enclose_placed
+from accessibility.sources.components import Enclosed, enclose_placed
 from accessibility.sources.detection import ENOUGH, Surroundings, suspect_datum
 from accessibility.sources.fetched.keeping import keep_streets
 from accessibility.sources.files import is_file
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.osm.features import names_frame, water_frame
-from accessibility.sources.placed import PlacedStreets, junctions_of, parts_of
 from accessibility.sources.raster.surfaces import sample_heights
+from accessibility.sources.street_store import PlacedStreets, junctions_of, parts_of
 from accessibility.sources.vectors import read_vector
 from accessibility.streets.compounds import enclose_lanes
 from accessibility.streets.foot import SHORT_TUNNEL_M
 from accessibility.streets.grades import STEEP, STEEP_SHARE, measure_grades
 from accessibility.study.loading.context import Loading, input_files, is_osm, study_bounds
 from accessibility.study.loading.people import load_people, place_people
-from accessibility.study.loading.settling import WindowedDemand, settle_windows
+from accessibility.study.loading.people_on_disk import WindowedDemand, settle_windows
 from accessibility.study.loading.sites import districts_of, load_area, load_sites
 from accessibility.study.loading.windows import WindowedPeople, read_windows, reads_windows
 from accessibility.study.saving import keep_findings

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from accessibility.sources.placed import PlacedStreets
+    from accessibility.sources.street_store import PlacedStreets
     from accessibility.streets.network import Network
     from accessibility.study.schema import AreaInput, SitesInput
 

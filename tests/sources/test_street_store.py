@@ -15,9 +15,9 @@ from tileworlds import city
 from accessibility.errors import InputError
 from accessibility.geo.arrays import spans
 from accessibility.sources import cache
-from accessibility.sources.connected import enclose_placed, lead_somewhere
+from accessibility.sources.components import enclose_placed, lead_somewhere
 from accessibility.sources.osm.extracts import place_network, read_network
-from accessibility.sources.placed import place_whole
+from accessibility.sources.street_store import place_whole
 from accessibility.streets import search
 from accessibility.streets.compounds import enclose_lanes, sealed_edges
 from accessibility.streets.foot import FootAccess
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility import Network
-    from accessibility.sources.placed import PlacedStreets
+    from accessibility.sources.street_store import PlacedStreets
 
 FOOT = FootAccess(ferries=True, ferry_wait_s=300, lift_s=60)
 STREETS: list[dict[str, str]] = [

@@ -15,8 +15,8 @@ from accessibility import Sites, Study
 from accessibility.errors import InfeasibleError, InputError
 from accessibility.siting import Conditions, Problem, solve_mclp, solve_robust, verify_robust
 from accessibility.siting.robust import Sample
-from accessibility.study.holding import HeldPlans, refuse_unheld_question
 from accessibility.study.proposing import Question
+from accessibility.study.robustness import HeldPlans, refuse_unheld_question
 from accessibility.uncertainty import SOURCES, InputErrors
 from accessibility.uncertainty.draws import PARTS, Chance, Draw
 

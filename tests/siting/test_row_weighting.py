@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from accessibility.siting import Conditions, Problem, closing, solve_mclp, verify_plan, weighting
-from accessibility.siting.closing import _reach_everybody, begin_course
+from accessibility.siting import Conditions, Problem, covering_course, row_weighting, solve_mclp, verify_plan
 from accessibility.siting.covering import read_covering, reduce_covering
+from accessibility.siting.covering_course import _reach_everybody, begin_course
 from accessibility.siting.effort import Allowance
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.greedy import open_greedily
 from accessibility.siting.limits import Limits
-from accessibility.siting.weighting import leave_out_nobody
+from accessibility.siting.row_weighting import leave_out_nobody
 
 if TYPE_CHECKING:
     from accessibility.siting.covering import Covering
@@ -109,13 +109,13 @@ def test_more_work_leaves_no_more_people_out_and_none_changes_nothing() -> None:
 def test_of_two_sites_a_swap_takes_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is read of a few sites is next to nothing: two of them, which cannot both open, once took minutes."""
     problem = Problem.from_costs(np.where(np.eye(2) > 0, 0.0, np.inf), [1, 1], 1.0)
-    covering, swaps, swap = read_covering(problem, Limits(sites=1)).covering, [], weighting._swap
+    covering, swaps, swap = read_covering(problem, Limits(sites=1)).covering, [], row_weighting._swap
 
     def noted(*order: Any) -> None:
         swap(*order)
         swaps.append(order[2][3])
 
-    monkeypatch.setattr(weighting, "_swap", noted)
+    monkeypatch.setattr(row_weighting, "_swap", noted)
     leave_out_nobody(covering, np.array([True, False]), Allowance(work=ENOUGH))
     assert 1_000 < swaps[-1] <= ENOUGH / 100
 
@@ -124,7 +124,7 @@ def test_a_small_question_is_solved_outright(monkeypatch: pytest.MonkeyPatch) ->
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(closing, "leave_out_nobody", never)
+    monkeypatch.setattr(covering_course, "leave_out_nobody", never)
     problem = Problem.from_costs(
         np.where(np.eye(2) > 0, 0.0, np.inf), [1, 1], 1.0, site_cost=[1_000_000_000, 1_000_000_001]
     )

@@ -12,7 +12,7 @@ import pytest
 import reportworlds
 
 from accessibility import Rule, Sites, Standard, UnprovenError, Walker, read_study
-from accessibility.cli.factfinding import find_facts, measure_study
+from accessibility.cli.report_facts import find_facts, measure_study
 from accessibility.present.report.facts import tabulate_distances, tabulate_times
 from accessibility.standards import SETTINGS
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accessibility import Study
-    from accessibility.cli.factfinding import Measured
+    from accessibility.cli.report_facts import Measured
     from accessibility.present.report.facts import Facts
 
 

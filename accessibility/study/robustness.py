@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from accessibility.siting.plan import SitingPlan
     from accessibility.siting.robust import Aim, RobustPlan, Sample
     from accessibility.study.proposing import Question
+    from accessibility.study.protocol import Studied
     from accessibility.study.schema import StudyFile
-    from accessibility.study.studied import Studied
     from accessibility.uncertainty.trying import Tries, Trying
     from accessibility.whatif.scenario import Scenario
 

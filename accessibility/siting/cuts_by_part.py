@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from accessibility.siting.growing import Cutting
+from accessibility.siting.claim_trees import Cutting
 from accessibility.siting.pairs import Pairs
 from accessibility.siting.tree import Claim, Tree, priced, rounded, with_halves
 

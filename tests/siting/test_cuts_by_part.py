@@ -9,14 +9,14 @@ import pytest
 from scipy.optimize import linprog
 
 from accessibility.errors import UnprovenError
-from accessibility.siting import Conditions, Problem, growing, parted, solve_mclp, verify_plan
+from accessibility.siting import Conditions, Problem, claim_trees, cuts_by_part, solve_mclp, verify_plan
+from accessibility.siting.claim_trees import Cutting
 from accessibility.siting.claims import claim_most
 from accessibility.siting.covering import read_covering
+from accessibility.siting.cuts_by_part import PartedCutting, prices_of_limits
 from accessibility.siting.dual import Descent
 from accessibility.siting.effort import Allowance
-from accessibility.siting.growing import Cutting
 from accessibility.siting.limits import Limits
-from accessibility.siting.parted import PartedCutting, prices_of_limits
 from accessibility.siting.plan import Prices
 from accessibility.siting.tree import least_loss
 
@@ -59,7 +59,7 @@ def test_parts_that_share_a_limit_are_cut_one_by_one(rows: int, monkeypatch: pyt
 
     Of 8 sites four go to triangles (80 people), four to villages of 12; in fractions six would serve all triangles.
     """
-    monkeypatch.setattr(parted, "_ROWS", rows)
+    monkeypatch.setattr(cuts_by_part, "_ROWS", rows)
     problem = villages(4, [12] * 5 + [1] * 3)
     plan, found = solve_mclp(problem, sites=8), parted_of(problem, Limits(sites=8))
     claim, allowance = found.claim, Allowance()
@@ -78,8 +78,8 @@ def test_parts_that_share_a_limit_are_cut_one_by_one(rows: int, monkeypatch: pyt
 
 @pytest.mark.parametrize("costly", [False, True])
 def test_no_plan_is_beyond_what_parts_prove(*, costly: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parted, "_LITTLE", 0.0)
-    monkeypatch.setattr(parted, "_ROWS", 100)
+    monkeypatch.setattr(cuts_by_part, "_LITTLE", 0.0)
+    monkeypatch.setattr(cuts_by_part, "_ROWS", 100)
     problem = two_towns(costly=costly)
     limits = Limits(budget=70.0) if costly else Limits(sites=12)
     best = solve_mclp(problem, sites=limits.sites, budget=limits.budget).objective
@@ -121,7 +121,7 @@ def test_rows_that_are_fixed_keep_their_prices(monkeypatch: pytest.MonkeyPatch) 
     relaxed = linprog(claim.loss, A_ub=-claim.rows.toarray(), b_ub=-claim.least, bounds=(0, 1)).fun or 0.0
     kept, value = {}, {}
     for rows in (0, 10_000):
-        monkeypatch.setattr(growing, "_MANY_ROWS", rows)
+        monkeypatch.setattr(claim_trees, "_MANY_ROWS", rows)
         cutting = Cutting(claim)
         cutting.run(Allowance(), 1.0, claim.wanted)
         assert cutting.tree is not None

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from accessibility.siting.covering import fix_columns
+from accessibility.siting.cuts_by_part import PartedCutting, begin_to_cut, is_cut_in_parts
 from accessibility.siting.effort import SHARED
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.greedy import swap_losses
 from accessibility.siting.numbers import CLOSE, HALF, SUMS
-from accessibility.siting.parted import PartedCutting, begin_to_cut, is_cut_in_parts
 from accessibility.siting.programs import columns_of, fall_short_least, solution_of
-from accessibility.siting.weighting import leave_out_nobody
+from accessibility.siting.row_weighting import leave_out_nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from accessibility.siting.claim_trees import Cutting
     from accessibility.siting.covering import Covering
     from accessibility.siting.effort import Allowance
     from accessibility.siting.goals import Goal, Guide
-    from accessibility.siting.growing import Cutting
     from accessibility.siting.tree import Claim
 
 _ROUNDS = 2_000

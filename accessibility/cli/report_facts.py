@@ -30,7 +30,7 @@ from accessibility.present.report.facts import (
 )
 from accessibility.present.report.illustrations import Pictures
 from accessibility.present.report.mapsketch import Paper
-from accessibility.present.report.sureness import HeldFacts, SureFacts, find_sureness, with_bars
+from accessibility.present.report.uncertainty import HeldFacts, SureFacts, find_sureness, with_bars
 from accessibility.present.symbols import label_sites
 from accessibility.quality import Quality, measure_quality
 from accessibility.sites import Sites
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from accessibility.measures.walkers import GroupCoverage
     from accessibility.present.symbols import SiteLabel
     from accessibility.siting.plan import SitingPlan
-    from accessibility.study.holding import HeldPlans
+    from accessibility.study.robustness import HeldPlans
     from accessibility.study.study import Study
     from accessibility.uncertainty import Uncertainty
 

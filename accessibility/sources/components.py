@@ -19,7 +19,7 @@ from accessibility.streets.search.parts import joined_nodes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.sources.placed import PlacedStreets, Stretch
+    from accessibility.sources.street_store import PlacedStreets, Stretch
 
 
 @dataclass(kw_only=True)

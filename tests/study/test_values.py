@@ -28,7 +28,7 @@ from accessibility.study.schema import StudyFile, _tables
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.cli.factfinding import Measured
+    from accessibility.cli.report_facts import Measured
     from accessibility.study.loading.context import Loading
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* findings on the inputs")
