@@ -35,7 +35,7 @@ class AccessibilityError(Exception):
     ...     acc.Rule.walk(0)
     ... except acc.AccessibilityError as error:
     ...     print(error)
-    rule limit is 0.0; expected a positive, finite number
+    rule limit is 0; expected a number from 0.001 to 9,007,199,254,741
     """
 
     def __str__(self) -> str:

@@ -63,7 +63,7 @@ class Rule:
             raise InputError(msg)
         least, most = 1 / self._units, _MOST_UNITS / self._units
         if not least <= self.limit <= most:
-            msg = f"rule limit is {spell_number(self.limit)}; expected a number from {least:g} to {most:g}"
+            msg = f"rule limit is {spell_number(self.limit)}; expected a number from {least:g} to {most:,.0f}"
             raise InputError(msg)
 
     @classmethod
