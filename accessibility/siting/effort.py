@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from accessibility.streets.search.compiling import U64
 
-WORK = 9e10
-"""What a search may do where nobody sets a time limit, a minute and a half on the machine it was measured on; a unit is
+WORK = 7.5e10
+"""What a search may do where nobody sets a time limit, about a minute on the machine it was measured on; a unit is
 one pair of a site and a demand point read, about a nanosecond."""
 SHARED = 4e10
 """What shares of an allowance are of, unless it is a part of another: no stage of a search takes all there is."""
