@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _BATCH = 1 << 20  # rows
-# Pairs of shapes that meet: so many altogether, and so many more of each; streets of a city meet three or four others.
-_MEETING, _MEETING_EACH = 1_000_000, 100
+# Pairs of shapes that meet: so many altogether, and so many more of each. Streets of a city meet three or four others;
+# townships that stand in one row per age and sex meet some 130.
+_MEETING, _MEETING_EACH = 1_000_000, 300
 
 
 class Frozen:

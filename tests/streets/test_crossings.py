@@ -81,7 +81,7 @@ def test_pairs_that_meet_are_those_of_a_look_at_all(predicate: Literal["intersec
 
 def test_a_street_that_is_drawn_again_and_again_is_refused_before_it_fills_the_memory() -> None:
     turns = worlds.network([(0, 0), (100, 0)], [(0, 1)] * 3_000)
-    with pytest.raises(acc.InputError, match=r"3,000 shapes meet one another in more than 1,300,000 pairs"):
+    with pytest.raises(acc.InputError, match=r"3,000 shapes meet one another in more than 1,900,000 pairs"):
         find_crossings(turns)
     few = worlds.network([(0, 0), (100, 0)], [(0, 1)] * 30)
     assert not len(find_crossings(few))
