@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
@@ -25,6 +28,7 @@ _BY_DISTRICT = ("street-missing", "island", "beyond-snap-limit", "official-total
 Kind = Literal[
     "text", "message", "code", "place", "count", "share", "points", "decimal", "degrees", "plain", "flag", "sum"
 ]
+_BY_SETTING: Mapping[str, Kind] = {"_people": "count", "_covered_share": "share", "_covered_share_radius": "share"}
 
 
 @dataclass(frozen=True)
@@ -83,47 +87,56 @@ class Sheet:
 
 def tabulate_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[str, Sheet]:
     """Return every table of the facts by name, in the order of the workbook; a data dictionary last, where given."""
-    served, bars = (() if facts.service is None else _SERVED), (() if facts.sure is None else _BARS)
-    own = () if facts.own is None else _OWN
+    of = _tables()
+    served, bars = (() if facts.service is None else of["served"]), (() if facts.sure is None else of["bars"])
+    own = () if facts.own is None else of["own"]
     sheets = [
         Sheet("districts", facts.districts, (*_of_districts(facts.standard), *served, *own, *bars)),
-        Sheet("settings", facts.settings, (*_SETTINGS, *served)),
-        Sheet("sensitivity", facts.sensitivity, _SENSITIVITY),
-        Sheet("groups", facts.groups, (*_GROUPS, *own)),
+        _sheet("settings", facts.settings, *served),
+        _sheet("sensitivity", facts.sensitivity),
+        _sheet("groups", facts.groups, *own),
         Sheet("times", facts.times, _of_times(facts.standard)),
-        Sheet("distances", facts.distances, _DISTANCES),
-        Sheet("blackspots", _called(facts.clusters.table.rename(columns={"id": "at"}), facts.labels), _BLACKSPOTS),
-        Sheet("proposal", _called(_sites(facts.proposal), facts.labels), _PROPOSAL),
-        Sheet("frontier", facts.frontier, _FRONTIER),
-        Sheet("ledger", _called(facts.ledger, facts.labels), _LEDGER),
-        Sheet("quality", facts.quality, _QUALITY),
-        Sheet("snap", facts.snap, _SNAP),
-        Sheet("parameters", facts.parameters.assign(meaning=facts.parameters["parameter"]), _PARAMETERS),
-        Sheet("inputs", facts.inputs, _INPUTS),
+        _sheet("distances", facts.distances),
+        _sheet("blackspots", _called(facts.clusters.table.rename(columns={"id": "at"}), facts.labels)),
+        _sheet("proposal", _called(_sites(facts.proposal), facts.labels)),
+        _sheet("frontier", facts.frontier),
+        _sheet("ledger", _called(facts.ledger, facts.labels)),
+        _sheet("quality", facts.quality),
+        _sheet("snap", facts.snap),
+        _sheet("parameters", facts.parameters.assign(meaning=facts.parameters["parameter"])),
+        _sheet("inputs", facts.inputs),
     ]
     if facts.sure is not None:
-        sheets[2:2] = [
-            Sheet("uncertainty", facts.sure.sources, _UNCERTAINTY),
-            Sheet("improvements", facts.sure.improvements, _IMPROVEMENTS),
-        ]
+        sheets[2:2] = [_sheet("uncertainty", facts.sure.sources), _sheet("improvements", facts.sure.improvements)]
     if facts.service is not None:
         after = [sheet.name for sheet in sheets].index("sensitivity")
-        sheets.insert(after, Sheet("capacity", _called(facts.service.table, facts.labels), _CAPACITY))
+        sheets.insert(after, _sheet("capacity", _called(facts.service.table, facts.labels)))
     if facts.own is not None:
         after = [sheet.name for sheet in sheets].index("times")
-        sheets.insert(after, Sheet("own_walks", facts.own.table, (*_OWN_WALKS, *served)))
+        sheets.insert(after, _sheet("own_walks", facts.own.table, *served))
     if facts.held is not None:
         after = [sheet.name for sheet in sheets].index("frontier")
         sheets[after:after] = [
-            Sheet("robust", facts.held.plans, _ROBUST),
-            Sheet("gains", facts.held.gains, _GAINS),
-            Sheet("robust_sites", _called(facts.held.sites, facts.labels), _ROBUST_SITES),
+            _sheet("robust", facts.held.plans),
+            _sheet("gains", facts.held.gains),
+            _sheet("robust_sites", _called(facts.held.sites, facts.labels)),
         ]
     if dictionary is not None:
         kinds: Mapping[str, Kind] = {"unit": "message"}
         columns = tuple(SheetColumn(str(name), kinds.get(str(name), "text")) for name in dictionary.columns)
         sheets.append(Sheet("dictionary", dictionary, columns))
     return {sheet.name: sheet for sheet in sheets}
+
+
+@cache
+def _tables() -> dict[str, tuple[SheetColumn, ...]]:
+    """Return the columns of each table, those too that only some reports have."""
+    told = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+    return {name: tuple(SheetColumn(key, *said.split()) for key, said in table.items()) for name, table in told.items()}
+
+
+def _sheet(name: str, frame: pd.DataFrame, *more: SheetColumn) -> Sheet:
+    return Sheet(name, frame, (*_tables()[name], *more))
 
 
 def _called(frame: pd.DataFrame, labels: Mapping[str, SiteLabel]) -> pd.DataFrame:
@@ -234,7 +247,7 @@ def _proof(proposal: ProposalFacts | None) -> list[tuple[str, float | str, Kind]
 
 def _sites(proposal: ProposalFacts | None) -> pd.DataFrame:
     if proposal is None:
-        return pd.DataFrame(columns=[column.name for column in _PROPOSAL])
+        return pd.DataFrame(columns=[column.name for column in _tables()["proposal"]])
     return proposal.table
 
 
@@ -256,7 +269,7 @@ def _code(text: str, prefix: str, locale: Locale) -> str:
 
 def _of_districts(standard: Standard) -> tuple[SheetColumn, ...]:
     """Return the columns of ``districts.csv``, some for each setting."""
-    of = {column.name: column for column in _DISTRICTS} | {
+    of = {column.name: column for column in _tables()["districts"]} | {
         column.name: column for ending, kind in _BY_SETTING.items() for column in _of_settings(standard, kind, ending)
     }
     return tuple(of[name] for name in district_columns(standard))
@@ -264,182 +277,10 @@ def _of_districts(standard: Standard) -> tuple[SheetColumn, ...]:
 
 def _of_times(standard: Standard) -> tuple[SheetColumn, ...]:
     """Return the columns of people by walking time, one for each setting."""
-    first, *rest = _TIMES
+    first, *rest = _tables()["times"]
     return (first, *_of_settings(standard, "count"), *rest)
 
 
 def _of_settings(standard: Standard, kind: Kind, ending: str = "") -> list[SheetColumn]:
     own = standard.names_its_own
     return [SheetColumn(f"{s}{ending}", kind, setting=s if own else "") for s in standard.settings]
-
-
-def _columns(kinds: Mapping[Kind, str], order: str) -> tuple[SheetColumn, ...]:
-    """Return columns in an order; each kind lists the names it writes, ``name:prefix`` for codes."""
-    of: dict[str, SheetColumn] = {}
-    for kind, names in kinds.items():
-        for name in names.split():
-            plain, _, prefix = name.partition(":")
-            of[plain] = SheetColumn(plain, kind, prefix)
-    return tuple(of[name] for name in order.split())
-
-
-_COVERED = "covered covered_share uncovered unreached"
-_DISTRICTS = _columns(
-    {
-        "place": "district",
-        "count": "population covered uncovered unreached outlets partner_banks",
-        "share": "covered_share",
-        "decimal": "walk_min_mean walk_min_p50 walk_min_p90",
-    },
-    "district population covered covered_share uncovered unreached walk_min_mean walk_min_p50 walk_min_p90 outlets"
-    " partner_banks",
-)
-_BY_SETTING: Mapping[str, Kind] = {"_people": "count", "_covered_share": "share", "_covered_share_radius": "share"}
-_BARS = _columns({"share": "covered_share_low covered_share_high"}, "covered_share_low covered_share_high")
-_SERVED = _columns({"count": "served unserved", "share": "served_share"}, " ".join(SERVED_COLUMNS))
-_OWN = _columns({"count": "covered_own_walk", "share": "covered_share_own_walk"}, " ".join(OWN_COLUMNS))
-_OWN_WALKS = _columns(
-    {
-        "place": "district",
-        "code": "group:walks",
-        "count": "population covered uncovered unreached",
-        "share": "covered_share",
-    },
-    f"district group population {_COVERED}",
-)
-_CAPACITY = _columns(
-    {
-        "text": "id name",
-        "code": "kind:kind",
-        "place": "district",
-        "count": "capacity covered served unserved",
-        "share": "used",
-    },
-    "id name kind district capacity covered served unserved used",
-)
-_UNCERTAINTY = _columns(
-    {"code": "source:source", "points": "bias_points", "sum": "sd_points error_points", "share": "part"},
-    "source sd_points part bias_points error_points",
-)
-_IMPROVEMENTS = _columns(
-    {"code": "improvement:improve", "plain": "sites", "text": "ids", "points": "points", "sum": "width_points"},
-    "improvement points width_points sites ids",
-)
-_SETTINGS = _columns(
-    {
-        "code": "setting:setting",
-        "count": "population covered uncovered unreached covered_radius",
-        "share": "covered_share covered_share_radius",
-    },
-    f"setting population {_COVERED} covered_radius covered_share_radius",
-)
-_SENSITIVITY = _columns(
-    {
-        "code": "what:what case:case",
-        "count": "population covered",
-        "share": "covered_share covered_share_radius",
-        "points": "points",
-        "flag": "applies",
-    },
-    "what case population covered covered_share covered_share_radius points applies",
-)
-_GROUPS = _columns(
-    {
-        "text": "group",
-        "count": "population covered covered_elderly",
-        "share": "covered_share covered_share_elderly",
-    },
-    "group population covered covered_share covered_elderly covered_share_elderly",
-)
-_TIMES = _columns({"code": "class:", "count": "people", "share": "share"}, "class people share")
-_DISTANCES = _columns({"code": "class:", "count": "network radius population"}, "class network radius population")
-_BLACKSPOTS = _columns(
-    {
-        "plain": "rank",
-        "text": "at outlet_id outlet_name bank_id bank_name candidate_id candidate_name",
-        "place": "district",
-        "code": "setting:setting outlet_kind:kind action:action",
-        "count": "people elderly_people unreached_people streetless_people bank_people candidate_people",
-        "degrees": "lon lat gcj_lon gcj_lat",
-        "decimal": "outlet_min outlet_km outlet_straight_km bank_min bank_km bank_straight_km"
-        " candidate_min candidate_km candidate_straight_km",
-    },
-    "rank at people elderly_people unreached_people streetless_people setting district lon lat gcj_lon gcj_lat"
-    " outlet_id outlet_name outlet_kind outlet_min outlet_km outlet_straight_km bank_id bank_name bank_min bank_km"
-    " bank_straight_km bank_people candidate_id candidate_name candidate_min candidate_km candidate_straight_km"
-    " candidate_people action",
-)
-_PROPOSAL = _columns(
-    {
-        "plain": "rank",
-        "text": "id name",
-        "code": "kind:kind",
-        "sum": "cost marginal_per_cost",
-        "degrees": "lon lat",
-        "count": "gain_people covered_people",
-        "share": "covered_share",
-    },
-    "rank id name kind cost lon lat gain_people covered_people covered_share marginal_per_cost",
-)
-_ROBUST = _columns(
-    {
-        "code": "plan:held",
-        "count": "sites",
-        "sum": "cost mean_error_points worst_error_points mean_regret_points regret_error_points most_regret_points",
-        "share": "mean_share worst_share",
-    },
-    "plan sites cost mean_share mean_error_points worst_share worst_error_points mean_regret_points"
-    " regret_error_points most_regret_points",
-)
-_GAINS = _columns(
-    {
-        "code": "plan:held",
-        "points": "gain_points gain_low gain_high",
-        "sum": "gain_error",
-        "share": "better better_error",
-        "flag": "noise",
-    },
-    "plan gain_points gain_low gain_high gain_error better better_error noise",
-)
-_ROBUST_SITES = _columns(
-    {"text": "id name", "share": "probability", "flag": "must_have by_inputs robust"},
-    "id name probability must_have by_inputs robust",
-)
-_FRONTIER = _columns(
-    {"sum": "budget", "count": "covered_people bound_people population", "share": "covered_share bound_share"},
-    "budget covered_people covered_share bound_people bound_share population",
-)
-_LEDGER = _columns(
-    {
-        "text": "id name",
-        "code": "kind:kind",
-        "count": "within_people alone_people",
-        "flag": "can_close can_close_together",
-        "degrees": "lon lat",
-    },
-    "id name kind within_people alone_people can_close can_close_together lon lat",
-)
-_QUALITY = _columns(
-    {
-        "flag": "look",
-        "code": "code:finding",
-        "text": "input",
-        "message": "message",
-        "plain": "count",
-        "count": "people",
-        "points": "points_of_coverage",
-        "place": "district",
-        "degrees": "lon lat",
-    },
-    "look code input message count people points_of_coverage district lon lat",
-)
-_SNAP = _columns(
-    {
-        "place": "district",
-        "decimal": "snap_p50_m snap_p95_m snap_max_m",
-        "count": "population beyond_limit_people over_100_m_people without_place_people",
-    },
-    "district population snap_p50_m snap_p95_m snap_max_m over_100_m_people beyond_limit_people without_place_people",
-)
-_PARAMETERS = (SheetColumn("parameter", "text"), SheetColumn("value", "text"), SheetColumn("meaning", "code", "param"))
-_INPUTS = _columns({"code": "role:role", "text": "file sha256"}, "role file sha256")
