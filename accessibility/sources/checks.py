@@ -15,71 +15,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NOTES = frozenset(
-    {
-        "blocking-barrier",
-        "closed-place",
-        "closed-site",
-        "compounds",
-        "conditional-access",
-        "enclosed-lanes",
-        "extract",
-        "ferries",
-        "ferries-left-out",
-        "fetched",
-        "joined-parts",
-        "long-tunnels",
-        "money",
-        "nearest-node",
-        "nodata-cells",
-        "not-walkable",
-        "official-totals",
-        "other-people",
-        "outlet-not-open",
-        "people-around",
-        "people-over-buildings",
-        "place-in-district",
-        "population-of-place",
-        "reconciled",
-        "repeated-building",
-        "repeated-place",
-        "shared-name",
-        "shifted-grid",
-        "site-outside",
-        "totals-compared",
-        "town-rule",
-        "two-row-heading",
-        "without-ferries",
-    }
+    (
+        *("blocking-barrier", "closed-place", "closed-site", "compounds", "conditional-access", "enclosed-lanes"),
+        *("extract", "ferries", "ferries-left-out", "fetched", "joined-parts", "long-tunnels", "money"),
+        *("nearest-node", "nodata-cells", "not-walkable", "official-totals", "other-people", "outlet-not-open"),
+        *("people-around", "people-over-buildings", "place-in-district", "population-of-place", "reconciled"),
+        *("repeated-building", "repeated-place", "shared-name", "shifted-grid", "site-outside", "totals-compared"),
+        *("town-rule", "two-row-heading", "without-ferries"),
+    )
 )
 """Codes that tell how an input was read; any other finding is a warning."""
 
 
 DOUBTS = frozenset(
-    {
-        "adds-up-to-hundred",
-        "district-elsewhere",
-        "group-is-everybody",
-        "group-is-share",
-        "groups-alike",
-        "groups-exceed",
-        "groups-nested",
-        "heights-unit",
-        "limit-unit",
-        "near-double",
-        "no-whole-person",
-        "people-outside",
-        "people-twice",
-        "people-unit",
-        "raster-classes",
-        "repeated-parts",
-        "running-sum",
-        "setting-unread",
-        "steep-streets",
-        "sum-of-others",
-        "two-places",
-        "unlike-people",
-        "void-people",
-    }
+    (
+        *("adds-up-to-hundred", "district-elsewhere", "group-is-everybody", "group-is-share", "groups-alike"),
+        *("groups-exceed", "groups-nested", "heights-unit", "limit-unit", "near-double", "no-whole-person"),
+        *("people-outside", "people-twice", "people-unit", "raster-classes", "repeated-parts", "running-sum"),
+        *("setting-unread", "steep-streets", "sum-of-others", "two-places", "unlike-people", "void-people"),
+    )
 )
 """Codes that throw doubt on an input as a whole: told even where coverage would hardly change."""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,74 +31,11 @@ OTHER_HIGHWAYS = frozenset(
     | {"ladder", "emergency_bay", "toll_gantry", "emergency_access_point", "traffic_island"}
 )
 """Values of `highway` that OpenStreetMap knows and the foot-access table need not."""
-# The longest word that a Chinese type of road holds decides: 城市快速路 is a 快速路, 人行天桥 a 人行.
-_CHINESE = {
-    **dict.fromkeys(("高速", "高速公路"), "motorway"),
-    **dict.fromkeys(("匝道", "高速匝道"), "motorway_link"),
-    "快速路": EXPRESSWAY,
-    "国道": "trunk",
-    **dict.fromkeys(("省道", "一级公路", "主干"), "primary"),
-    **dict.fromkeys(("县道", "二级公路", "次干"), "secondary"),
-    **dict.fromkeys(("乡道", "三级公路", "支路"), "tertiary"),
-    **dict.fromkeys(("村道", "四级公路", "农村道路", "乡村道路", "专用公路"), "unclassified"),
-    **dict.fromkeys(("街道", "小区", "居住", "巷", "胡同", "城市道路", "普通道路", "其他道路"), "residential"),
-    **dict.fromkeys(("内部道路", "内部路", "服务", "停车场"), "service"),
-    **dict.fromkeys(("机耕路", "等外公路", "田间道", "大车路"), "track"),
-    **dict.fromkeys(("人行", "步道", "小路", "小径", "人行道"), "footway"),
-    "步行街": "pedestrian",
-    **dict.fromkeys(("台阶", "阶梯", "楼梯", "梯道"), "steps"),
-    **dict.fromkeys(("自行车", "非机动车"), "cycleway"),
-    **dict.fromkeys(("轮渡", "渡口", "航线"), FERRY),
-    **dict.fromkeys(("在建", "建设中", "规划", "拟建"), "construction"),
-    **dict.fromkeys(("铁路", "高铁", "地铁", "轻轨", "有轨", "轨道", "河", "水系", "湖", "渠", "岸线"), NO_STREET),
-    **dict.fromkeys(("边界", "界线", "围墙", "栅栏", "电力", "管线", "等高线", "索道", "跑道"), NO_STREET),
+_MEANT = {
+    told: {word: street for street, words in table.items() for word in words}
+    for told, table in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
 }
-_ENGLISH = {
-    **dict.fromkeys(("freeway", "interstate", "autobahn", "controlled_access"), "motorway"),
-    **dict.fromkeys(("ramp", "slip_road", "motorway_junction"), "motorway_link"),
-    **dict.fromkeys(("expressway", "urban_expressway"), EXPRESSWAY),
-    **dict.fromkeys(("national", "national_road", "national_highway", "arterial", "major", "major_road"), "primary"),
-    **dict.fromkeys(("a_road", "main", "main_road", "main_street", "highway", "provincial_road"), "primary"),
-    **dict.fromkeys(("b_road", "collector", "secondary_road", "county_road", "regional"), "secondary"),
-    **dict.fromkeys(("minor", "minor_road", "local", "local_road", "local_street", "street", "lane"), "residential"),
-    **dict.fromkeys(("avenue", "boulevard", "residential_street", "street_limited", "urban"), "residential"),
-    **dict.fromkeys(("classified_unnumbered", "rural", "rural_road", "unpaved", "not_classified"), "unclassified"),
-    **dict.fromkeys(("alley", "driveway", "access_road", "local_access_road", "secondary_access_road"), "service"),
-    **dict.fromkeys(("service_road", "parking_aisle", "private_road"), "service"),
-    "restricted_local_access_road": "service",
-    **dict.fromkeys(("track_grade1", "track_grade2", "track_grade3", "track_grade4", "track_grade5"), "track"),
-    **dict.fromkeys(("sidewalk", "walkway", "crosswalk", "foot", "pavement", "pathway", "footpath"), "footway"),
-    **dict.fromkeys(("trail", "hiking", "hiking_trail"), "path"),
-    **dict.fromkeys(("pedestrian_street", "square", "plaza", "mall"), "pedestrian"),
-    **dict.fromkeys(("stairs", "stairway", "staircase", "stair"), "steps"),
-    **dict.fromkeys(("cycle_path", "bike_path", "bicycle", "bikeway", "cycle_track"), "cycleway"),
-    **dict.fromkeys(("ferry_route", "ferry_line"), FERRY),
-    **dict.fromkeys(("lift",), "elevator"),
-    **dict.fromkeys(("under_construction",), "construction"),
-}
-# The feature class codes of the US Census Bureau's street files.
-_TIGER = {
-    "s1100": "motorway",
-    "s1200": "primary",
-    "s1400": "residential",
-    "s1500": "track",
-    "s1630": "motorway_link",
-    "s1640": "service",
-    "s1710": "footway",
-    "s1720": "steps",
-    "s1730": "service",
-    "s1740": "service",
-    "s1750": "service",
-    "s1780": "service",
-    "s1820": "cycleway",
-    "s1830": "bridleway",
-}
-_NO_STREETS = frozenset(
-    {"rail", "railway", "railroad", "train", "tram", "subway", "light_rail", "metro", "monorail", "funicular"}
-    | {"narrow_gauge", "standard_gauge", "river", "stream", "canal", "drain", "ditch", "waterway", "water"}
-    | {"coastline", "shoreline", "boundary", "administrative", "wall", "fence", "hedge", "kerb", "curb", "power"}
-    | {"power_line", "line", "pipeline", "contour", "cable_car", "aerialway", "runway", "taxiway", "building"}
-)
+_CHINESE, _OTHERS = _MEANT["chinese"], _MEANT["english"] | _MEANT["tiger"]
 # Of Overture's flags, those that say where people walk.
 _OVERTURE_FLAGS = {"is_bridge": ("bridge", "yes"), "is_tunnel": ("tunnel", "yes"), "is_indoor": ("indoor", "yes")}
 _OVERTURE_FLAGS |= dict.fromkeys(("is_under_construction", "is_abandoned"), ("highway", "construction"))
@@ -117,11 +56,10 @@ def street_word(word: str) -> str | None:
     plain = plain.removeprefix("highway=")
     if plain in KINDS[:-1] or plain in ABSENT:
         return plain
-    if plain in _NO_STREETS or _TIGER_OTHER.fullmatch(plain):
+    if _TIGER_OTHER.fullmatch(plain):
         return NO_STREET
-    known = _ENGLISH.get(plain) or _TIGER.get(plain)
     held = max((name for name in _CHINESE if name in plain), key=len, default=None)
-    return known or (_CHINESE[held] if held else None)
+    return _OTHERS.get(plain) or (_CHINESE[held] if held else None)
 
 
 def parse_structure(text: str) -> Any:

@@ -21,6 +21,7 @@ from sentences import findings, modules, sentences
 
 from accessibility.cli.console import Silence, print_check
 from accessibility.cli.runs import run_check
+from accessibility.present import schema
 from accessibility.wording import Wording, _messages, _sentences, message_text
 
 MESSAGES = _sentences("messages")
@@ -170,12 +171,13 @@ def passes_on(form: str) -> bool:
 
 @cache
 def texts() -> str:
-    """Return every text of the package's code, each piece of a formatted one on a line of its own."""
+    """Return every text of the package's code and columns, each piece of a formatted one on a line of its own."""
     nodes = [node for module in modules() for node in module.nodes if isinstance(node, ast.Constant)]
     ours = [node.value for node in nodes if isinstance(node.value, str)] + [raised.form for raised in RAISED]
     toml = ast.unparse(ast.parse(Path(tomllib.loads.__code__.co_filename).read_text("utf-8")))
     pydantic = [str(error["message_template_python"]) for error in list_all_errors()]
-    return "\n".join([*ours, toml, *pydantic, *map(os.strerror, errno.errorcode), *ELSEWHERE])
+    columns = Path(schema.__file__).with_suffix(".toml").read_text("utf-8")
+    return "\n".join([*ours, columns, toml, *pydantic, *map(os.strerror, errno.errorcode), *ELSEWHERE])
 
 
 def phrases(piece: str) -> list[str]:

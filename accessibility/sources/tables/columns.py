@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
+import tomllib
 import unicodedata
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,101 +22,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "id": ("id", "编号", "网点编号", "机构编号", "网点编码", "机构编码", "编码", "code"),
-        "name": (
-            *("name", "名称", "网点名称", "机构名称", "单位名称", "支行名称", "小区名称", "村名", "服务网点名称"),
-            *("银行网点名称", "经办机构名称", "机构全称", "网点全称", "服务站名称", "大厅名称", "村居名称"),
-            *("村(居)名称", "网点名", "网点", "候选点名称", "行政村名称", "社区名称"),
-        ),
-        "address": (
-            "address",
-            "地址",
-            "详细地址",
-            "网点地址",
-            "机构地址",
-            "办公地址",
-            "所在地址",
-            "服务地址",
-            "联系地址",
-        ),
-        "lon": ("lon", "lng", "long", "longitude", "经度", "东经", "经度坐标", "x", "x坐标", "point_x"),
-        "lat": ("lat", "latitude", "纬度", "北纬", "纬度坐标", "y", "y坐标", "point_y"),
-        "coordinates": ("坐标", "经纬度", "经纬度坐标", "地理坐标", "location", "lnglat", "lonlat", "coordinates"),
-        "kind": ("kind", "类型", "网点类型", "类别", "type", "机构类型", "网点类别"),
-        "bank": ("bank", "银行", "所属银行", "合作银行", "银行名称", "brand"),
-        "partner": (
-            *("partner", "合作", "是否合作", "已签约", "是否签约", "社银合作", "合作网点"),
-            *("合作状态", "签约状态", "合作情况", "签约情况", "partner_status", "is_partner", "partner_bank"),
-            *("签约", "是否社银合作", "社银合作网点", "是否合作网点", "是否签约网点", "合作银行网点", "cooperation"),
-            *("是否社银合作网点",),
-        ),
-        "status": (
-            *("status", "状态", "是否启用", "营业状态", "经营状态", "网点状态", "机构状态", "运营状态", "运行状态"),
-            *("使用状态", "存续状态", "营业情况", "business_status", "operating_status", "operational_status"),
-            *("当前状态", "服务状态", "开业状态", "开业情况", "建设状态", "开通状态", "开通情况", "启用状态", "现状"),
-            *("启用情况", "运营情况", "是否营业", "是否在用", "是否开放", "是否运营", "是否开业", "是否有效"),
-            *("site_status", "branch_status", "outlet_status", "service_status", "current_status", "opening_status"),
-            *("is_open", "active", "is_active", "enabled", "is_enabled", "operational", "in_use", "in_operation"),
-        ),
-        "closed": (
-            *("closed", "is_closed", "permanently_closed", "temporarily_closed", "disused", "deleted", "is_deleted"),
-            *("是否关闭", "是否停用", "是否停业", "是否撤销", "是否注销", "是否删除", "已关闭", "已停用", "已撤销"),
-            *("del_flag", "inactive", "disabled"),
-        ),
-        "cost": ("cost", "成本", "建设成本", "改造成本", "费用", "建设费用", "改造费用"),
-        "capacity": ("capacity", "服务能力", "服务容量", "可服务人数", "容量"),
-        "population": (
-            *("population", "people", "pop", "常住人口", "常住人口数", "年末常住人口", "常住总人口", "人口", "总人口"),
-            *("总人口数", "人口数", "人口总数", "人口数量", "户籍人口", "户籍人口数", "户籍总人口"),
-        ),
-        "setting": ("setting", "城乡", "城乡分类", "城乡类型"),
-        "limit": ("limit", "标准", "达标标准"),
-        "code": ("城乡分类代码", "urban_rural_code"),
-        "division": ("行政区划代码", "统计用区划代码", "区划代码", "adcode"),
-        "province": ("province", "省", "省份"),
-        "city": ("city", "市", "地市", "城市"),
-        "district": ("district", "区县", "县区", "县(市、区)", "county", "区(县)", "县(区)", "所属区县", "所在区县"),
-        "township": (
-            *("township", "街道乡镇", "乡镇街道", "乡镇", "街道", "所属乡镇", "所在乡镇", "乡镇/街道", "所属街道"),
-        ),
-        "village": ("village", "村(社区)", "社区(村)", "村", "社区"),
-        "people_60": (
-            *("people_60", "pop60", "pop_60", "60岁及以上", "60岁以上", "60+", "60岁及以上人口", "60岁以上人口"),
-        ),
-        "people_65": (
-            *("people_65", "pop65", "pop_65", "65岁及以上", "65岁以上", "65+", "65岁及以上人口", "65岁以上人口"),
-        ),
-        "services": ("services", "服务事项", "事项"),
-        "hours": ("hours", "营业时间", "服务时间", "opening_hours", "办公时间", "对外服务时间", "开放时间"),
-        "windows": ("windows", "窗口数", "窗口数量", "服务窗口数"),
-        "phone": ("phone", "联系电话", "电话", "联系方式", "咨询电话", "服务电话"),
-        "typecode": ("typecode", "类型编码", "类型代码", "poi类型编码"),
-    }
+WORDS: Mapping[str, Mapping[str, Sequence[str]]] = tomllib.loads(
+    Path(__file__).with_name("words.toml").read_text("utf-8")
 )
-
-
+"""Words of headings and of cells, by what they mean."""
+ALIASES = WORDS["headings"]
+AXES = ("lon", "lat", "coordinates")
 JOINER = " / "
 """Between the two parts of a name that stood in a heading of two rows."""
 
 
 DECIDING = frozenset(
-    {
-        "lon",
-        "lat",
-        "coordinates",
-        "kind",
-        "partner",
-        "status",
-        "cost",
-        "capacity",
-        "population",
-        "setting",
-        "limit",
-        "code",
-        "typecode",
-    }
+    (*AXES, "kind", "partner", "status", "cost", "capacity", "population", "setting", "limit", "code", "typecode")
 )
 """Meanings of columns that decide on figures: a formula there without its value is refused."""
 
@@ -136,7 +55,6 @@ _CHOICE = r".*[/、,;√].*"
 _REMARK = (
     r"(?!.*(?:代码|编码|拼音|英文|旧|曾用|历史|code|pinyin|english|old|former)).*"  # no codes or other names of it
 )
-AXES = ("lon", "lat", "coordinates")
 _BESIDE: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(("lon", "lat"), _DEGREES)
     | {"coordinates": rf"{_DEGREES}|(?:经度|lon|lng|x)[,、/;]?(?:纬度|lat|y)"}

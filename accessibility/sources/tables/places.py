@@ -22,6 +22,7 @@ from accessibility.sources.quantities import held_instead
 from accessibility.sources.tables.columns import (
     ALIASES,
     SHOWN,
+    WORDS,
     attributes,
     check_meanings,
     find_column,
@@ -47,36 +48,8 @@ if TYPE_CHECKING:
 
 Role = Literal["outlets", "banks", "candidates"]
 
-CLOSED = frozenset({"否", "no", "n", "false", "0", "0.0"})
-OPEN = frozenset(
-    ("在用", "启用", "已启用", "营业", "营业中", "正常", "正常营业", "开放", "运行", "存续", "在营", "是", "")
-) | {*("open", "yes", "y", "true", "1", "1.0", "active", "operating", "operational")}
-YES = frozenset(
-    (
-        *("是", "合作", "已合作", "合作中", "已签约", "签约", "有", "√", "✓"),
-        *("yes", "y", "on", "true", "1", "1.0", "partner"),
-    )
-)
-UNLIMITED = frozenset(("inf", "infinite", "unlimited", "不限", "无限", "无上限"))
-TRUE = frozenset(("true", "1", "1.0", "yes", "y", "是"))
-FALSE = frozenset(("false", "0", "0.0", "no", "n", "否"))
-NO = frozenset(
-    (
-        "否",
-        "未合作",
-        "不合作",
-        "未签约",
-        "无",
-        "\N{MULTIPLICATION SIGN}",
-        "no",
-        "n",
-        "off",
-        "false",
-        "0",
-        "0.0",
-        "none",
-        "",
-    )
+CLOSED, OPEN, YES, NO, UNLIMITED, TRUE, FALSE = (
+    frozenset(WORDS["cells"][says]) for says in ("closed", "open", "yes", "no", "unlimited", "true", "false")
 )
 
 _LETTER: Mapping[str, str] = {"outlets": "O", "banks": "B", "candidates": "C"}
