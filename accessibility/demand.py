@@ -94,7 +94,7 @@ class Demand(Frozen):
         given = self.__dict__
         numbers = whole_ids(given["ids"])
         ids = unique_ids(given["ids"], name="demand") if numbers is None else numbers
-        n = ids.shape[0]
+        n = len(ids)
         xy = read_only(self.xy if n else np.empty((0, 2)), dtype=np.float64, shape=(n, 2), name="demand xy")
         population = _people(self.population, n, "demand population")
         settings = tuple(self.settings)
@@ -113,9 +113,17 @@ class Demand(Frozen):
         if name not in ("ids", "setting"):
             msg = f"{type(self).__name__!r} object has no attribute {name!r}"
             raise AttributeError(msg)
-        words = np.array(self.settings)[self.setting_code] if name == "setting" else self._numbers.astype(object)
+        words = np.array(self.settings)[self.setting_code] if name == "setting" else self._ids.astype(object)
         self.__dict__[name] = locked(words)
         return words
+
+    @property
+    def _ids(self) -> NDArray[Any]:
+        """The ids as they are held, as whole numbers or as objects."""
+        numbers = self.__dict__.get("_numbers")
+        if isinstance(numbers, range):
+            return np.arange(numbers.start, numbers.stop, numbers.step)
+        return self.ids if numbers is None else numbers
 
     def _take_limits(self, limit_s: object, limit_m: object) -> None:
         n, given = len(self), {"limit_s": limit_s, "limit_m": limit_m}
@@ -522,7 +530,7 @@ class Demand(Frozen):
         """
         at = read_rows(mask, len(self), "rows of demand")
         return Demand(
-            ids=self.__dict__.get("_numbers", self.__dict__.get("ids"))[at],  # type: ignore[index]
+            ids=self._ids[at],
             xy=self.xy[at],
             population=self.population[at],
             setting=self.setting[at],

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _BATCH = 1 << 20  # rows
+_WIDEST_RANGE = 1 << 62  # what lies within can be counted in 64 bits
 # Pairs of shapes that meet: so many altogether, and so many more of each. Streets of a city meet three or four others;
 # townships that stand in one row per age and sex meet some 130.
 _MEETING, _MEETING_EACH = 1_000_000, 300
@@ -371,19 +372,26 @@ def number_words(values: object, *, among: Sequence[str], n: int, name: str) -> 
     return locked(code)
 
 
-def whole_ids(ids: object) -> NDArray[np.integer] | None:
-    """Return ids as a read-only array of whole numbers, if they are given as one, or as a range, and none stands twice.
+def whole_ids(ids: object) -> NDArray[np.integer] | range | None:
+    """Return ids as whole numbers, if they are given as an array of such, or as a range, and none stands twice.
 
-    Where 32 bits hold all of them, they take no more.
+    Equal steps are a range, which takes no memory; the others are a read-only array, of 32 bits where these hold all.
 
     Examples
     --------
-    >>> whole_ids(range(3)).tolist(), whole_ids(np.array([1, 1])), whole_ids([1, 2])
-    ([0, 1, 2], None, None)
+    >>> whole_ids(np.array([4, 6, 8])), whole_ids(np.array([4, 8, 6])), whole_ids(np.array([1, 1])), whole_ids([1, 2])
+    (range(4, 10, 2), array([4, 8, 6], dtype=int32), None, None)
     """
-    given = np.arange(ids.start, ids.stop, ids.step) if isinstance(ids, range) else ids
+    given: Any = ids
+    if isinstance(given, range):
+        return given if max(abs(given.start), abs(given.stop)) < _WIDEST_RANGE else None
     if type(given) is not np.ndarray or given.dtype.kind not in "iu" or given.ndim != 1:
         return None
+    if len(given) > 1 and (given[1:] - given[:-1] == given[1:2] - given[:1]).all():
+        first, step = int(given[0]), int(given[1]) - int(given[0])
+        stop = first + step * len(given)
+        if step and int(given[-1]) == stop - step and max(abs(first), abs(stop)) < _WIDEST_RANGE:  # none overflowed
+            return range(first, stop, step)
     ordered = np.sort(given)
     if (ordered[1:] == ordered[:-1]).any():
         return None

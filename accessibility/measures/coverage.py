@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
@@ -18,7 +18,7 @@ from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
 from accessibility.wording import percent_text, share_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import folium
     import geopandas as gpd
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from accessibility.streets.network import Network
     from accessibility.streets.search.packing import Graph
 
+    _Figures = tuple[NDArray[Any], NDArray[np.signedinteger]]
 
 COLUMNS: dict[str, Any] = {
     "nearest": np.int32,
@@ -43,7 +44,7 @@ COLUMNS: dict[str, Any] = {
     "unreached": np.bool_,
 }
 """What a coverage says of each demand point."""
-_OF_FIGURES = {"walk_s": "walk", "metres": "network", "radius_m": "radius"}
+_MEASURES = {"walk_s": "walk", "metres": "network", "radius_m": "radius"}
 _NEAREST, _WALK_S, _METRES, _RADIUS_M, _COVERED, _COVERED_RADIUS, _UNREACHED = (worked_out() for _ in COLUMNS)
 
 
@@ -260,9 +261,9 @@ class Coverage(Frozen):
         >>> now.covered.tolist(), now.covered_as(["urban", "rural"]).tolist()
         ([True, False], [True, True])
         """
-        none = np.zeros(len(self.demand), np.int32)
-        figures = {"walk": (self.walk_s, none), "network": (self.metres, none), "radius": (self.radius_m, none)}
-        return _decide(replace(self.demand, setting=setting).cutoffs(self.standard), figures)[0]
+        cutoffs = replace(self.demand, setting=setting).cutoffs(self.standard)
+        figures = {measure: getattr(self, name) for name, measure in _MEASURES.items() if measure in cutoffs}
+        return _within(cutoffs, figures, len(self.demand))
 
     def by(self, series: pd.Series[Any] | Literal["district", "setting"]) -> pd.DataFrame:
         """Return one row per group: people, covered, share, uncovered, unreached.
@@ -521,93 +522,93 @@ def measure_coverage(
     standard = Standard() if standard is None else standard
     walker = Walker() if walker is None else walker
     snapped = snap_study(network, demand, sites) if snapped is None else snapped
-    walk, metres = search_nearest(network, demand, sites, walker, snapped)
-    straight = ("radius", Same(network.crs), Same(sites.xy), sites.open.tobytes())
-    nearest = Nearest(
-        walk=walk, network=metres, radius=demand.known.get(straight, lambda: _straight(network, demand, sites))
-    )
-    return decide_coverage(demand, sites, nearest, standard, walker, snapped)
+    nearest = search_nearest(network, demand, sites, walker, snapped)
+
+    @cache
+    def column(name: str) -> NDArray[Any]:
+        values = np.empty(len(demand), COLUMNS[name])
+        for rows in batches(len(demand)):
+            values[rows] = nearest.of(rows).decide(name, demand.cutoffs(standard, rows))
+        return locked(values)
+
+    of = {"demand": demand, "sites": sites, "standard": standard, "walker": walker, "snapped": snapped, "study": None}
+    return when_asked(Coverage, column, **of)
 
 
-def search_nearest(
-    network: Network, demand: Demand, sites: Sites, walker: Walker, snapped: Snapped
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Return the labels of the nearest site of every demand point along streets, walked and in length."""
+def search_nearest(network: Network, demand: Demand, sites: Sites, walker: Walker, snapped: Snapped) -> Nearest:
+    """Return the nearest site of every demand point: along streets, and in a straight line when that is asked for."""
     at = (network, Same(demand.xy), Same(sites.xy), sites.open.tobytes())
-    compounds = walker.open_compounds
-    return (
-        snapped.known.get(
+    straight, compounds = ("radius", Same(network.crs), Same(sites.xy), sites.open.tobytes()), walker.open_compounds
+    return Nearest(
+        walk=snapped.known.get(
             (*at, walker),
             lambda: _search_from(
                 network.packed.graph(walker, open_compounds=compounds), sites, snapped, walker.leg_ms_per_m
             ),
         ),
-        snapped.known.get(
+        network=snapped.known.get(
             (*at, walker.leg_cm_per_m, compounds),
             lambda: _search_from(
                 network.packed.graph(None, open_compounds=compounds), sites, snapped, walker.leg_cm_per_m
             ),
         ),
+        radius=lambda: demand.known.get(straight, lambda: _straight(network, demand, sites)),
     )
-
-
-def read_nearest(
-    walk: NDArray[np.uint64], network: NDArray[np.uint64]
-) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]]:
-    """Return seconds and metres along streets that labels say, NaN where there is no way, and the rows of the sites."""
-    (ms, by_walk), (cm, by_metres) = (search.split_labels(labels) for labels in (walk, network))
-    walk_s = np.where(by_walk == NO_SITE, np.nan, ms / MS_PER_S)
-    metres = np.where(by_metres == NO_SITE, np.nan, cm / CM_PER_M)
-    return {"walk": (walk_s, by_walk), "network": (metres, by_metres)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Nearest:
     """The nearest site of every demand point by each measure."""
 
-    # walk, network: (n,) uint64 labels `cost << 32 | site` in milliseconds and centimetres along the network
-    walk: NDArray[np.uint64]
-    network: NDArray[np.uint64]
-    # (n,) metres in a straight line, NaN where there is none, and (n,) site rows
-    radius: tuple[NDArray[np.float64], NDArray[np.int32]]
+    # walk, network: (n,) whole milliseconds and centimetres along the network, and (n,) rows of sites
+    walk: _Figures
+    network: _Figures
+    # returns (n,) metres in a straight line, NaN where there is none, and (n,) rows of sites
+    radius: Callable[[], _Figures]
 
     def of(self, rows: slice) -> Nearest:
         """Return those of some demand points."""
-        straight, owner = self.radius
-        return Nearest(walk=self.walk[rows], network=self.network[rows], radius=(straight[rows], owner[rows]))
 
+        def some(figures: _Figures) -> _Figures:
+            return figures[0][rows], figures[1][rows]
 
-def decide_coverage(
-    demand: Demand, sites: Sites, nearest: Nearest, standard: Standard, walker: Walker, snapped: Snapped
-) -> Coverage:
-    """Return who is within the standard, where the nearest sites are known already."""
-    known: dict[str, Any] = {name: np.empty(len(demand), COLUMNS[name]) for name in COLUMNS.keys() - _OF_FIGURES.keys()}
-    for rows in batches(len(demand)):
-        found = decide_people(demand.cutoffs(standard, rows), nearest.of(rows))
-        for name, values in known.items():
-            values[rows] = found[name]
+        return Nearest(walk=some(self.walk), network=some(self.network), radius=lambda: some(self.radius()))
 
-    def column(name: str) -> NDArray[np.float64]:
-        figures = np.empty(len(demand))
-        for rows in batches(len(demand)):
-            figures[rows] = _figures(nearest.of(rows))[_OF_FIGURES[name]][0]
-        return figures
+    @cached_property
+    def along_streets(self) -> dict[str, _Figures]:
+        """Seconds of the walk and metres along the network, NaN where there is no way, and the rows of the sites."""
+        return {
+            measure: (np.where(site == NO_SITE, np.nan, cost / scale), site)
+            for measure, (cost, site), scale in (("walk", self.walk, MS_PER_S), ("network", self.network, CM_PER_M))
+        }
 
-    of = {"demand": demand, "sites": sites, "standard": standard, "walker": walker, "snapped": snapped, "study": None}
-    return when_asked(Coverage, column, **of, **{name: locked(values) for name, values in known.items()})
+    def figures(self, measure: str) -> _Figures:
+        """Return seconds or metres to the nearest site by one measure, and its row."""
+        if measure != "radius":
+            return self.along_streets[measure]
+        straight, site = self.radius()
+        # A path is never shorter than the straight line; roundings of a centimetre an edge must not say otherwise.
+        radius_m = np.fmin(straight, self.along_streets["network"][0])
+        radius_m[site == NO_SITE] = np.nan
+        return radius_m, site
+
+    def decide(self, column: str, cutoffs: Mapping[str, NDArray[np.int64]]) -> NDArray[Any]:
+        """Return one of the `COLUMNS` of people whose limits (`Demand.cutoffs`) these are."""
+        if column in _MEASURES:
+            return self.figures(_MEASURES[column])[0]
+        if column == "nearest":
+            deciding = np.full(len(self.walk[0]), NO_SITE, np.int32)
+            for measure, cutoff in cutoffs.items():
+                np.copyto(deciding, self.figures(measure)[1], where=cutoff >= 0)
+            return deciding
+        limits = _as_radius(cutoffs) if column == "covered_radius" else cutoffs
+        covered = _within(limits, {measure: self.figures(measure)[0] for measure in limits}, len(self.walk[0]))
+        return (self.walk[1] == NO_SITE) & ~covered if column == "unreached" else covered
 
 
 def decide_people(cutoffs: Mapping[str, NDArray[np.int64]], nearest: Nearest) -> dict[str, NDArray[Any]]:
     """Return the `COLUMNS` of some demand points, whose limits (`Demand.cutoffs`) and nearest sites these are."""
-    figures = _figures(nearest)
-    covered, deciding = _decide(cutoffs, figures)
-    return {
-        "nearest": deciding,
-        **{name: figures[measure][0] for name, measure in _OF_FIGURES.items()},
-        "covered": covered,
-        "covered_radius": _decide(_as_radius(cutoffs), figures)[0],
-        "unreached": (figures["walk"][1] == NO_SITE) & ~covered,
-    }
+    return {name: nearest.decide(name, cutoffs) for name in COLUMNS}
 
 
 def number_parts(labels: NDArray[Any]) -> tuple[NDArray[np.intp], pd.Index[Any]]:
@@ -637,49 +638,41 @@ def tabulate_parts(sums: NDArray[np.float64], labels: pd.Index[Any], name: Any) 
     return pd.DataFrame(columns, index=labels.rename(name))
 
 
-def _figures(nearest: Nearest) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]]:
-    """Return seconds or metres to the nearest site by each measure, and its row."""
-    figures = read_nearest(nearest.walk, nearest.network)
-    straight, by_radius = nearest.radius
-    # A path is never shorter than the straight line; roundings of a centimetre an edge must not say otherwise.
-    radius_m = np.fmin(straight, figures["network"][0])
-    radius_m[by_radius == NO_SITE] = np.nan
-    return figures | {"radius": (radius_m, by_radius)}
-
-
 def _straight(network: Network, demand: Demand, sites: Sites) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Return the metres from each demand point to the nearest open site in a straight line, and its row."""
     people_xy = transform(demand.xy, demand.crs, network.crs, copy=False)
     site_xy = transform(sites.xy, sites.crs, network.crs)
-    metres, owner = measure_radius(people_xy, site_xy, sites.open, network.crs)
-    metres.flags.writeable = owner.flags.writeable = False
-    return metres, owner
+    metres, site = measure_radius(people_xy, site_xy, sites.open, network.crs)
+    return locked(metres), locked(site.astype(_row_of(sites), copy=False))
 
 
-def _search_from(graph: Graph, sites: Sites, snapped: Snapped, leg_cost_per_m: float) -> NDArray[np.uint64]:
-    """Return the label of each demand point, in the units of the graph."""
+def _row_of(sites: Sites) -> np.dtype[np.signedinteger]:
+    """Return the narrowest numbers that tell the rows of sites and none."""
+    return np.min_scalar_type(-max(len(sites), 1))
+
+
+def _search_from(graph: Graph, sites: Sites, snapped: Snapped, leg_cost_per_m: float) -> _Figures:
+    """Return the cost of the way from each demand point to its site, in the units of the graph, and the site's row."""
     at = snapped.sites.stops(leg_cost_per_m)
     counting = search.Stops(edge=np.where(sites.open, at.edge, np.int32(NOWHERE)), fraction=at.fraction, leg=at.leg)
-    labels = np.empty(len(snapped.demand), np.uint64)
-    found = search.nearest(graph, counting)
-    for rows in batches(len(labels)):
+    count = len(snapped.demand)
+    cost, site = np.empty(count, np.uint32), np.empty(count, _row_of(sites))
+    labels = search.nearest(graph, counting)
+    for rows in batches(count):
         people = snapped.demand.take(rows).stops(leg_cost_per_m)
-        labels[rows] = search.read_labels(graph, found, counting, people)
-    return locked(labels)
+        cost[rows], site[rows] = search.split_labels(search.read_labels(graph, labels, counting, people))
+    return locked(cost), locked(site)
 
 
-def _decide(
-    cutoffs: Mapping[str, NDArray[np.int64]], figures: dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]]
-) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
-    """Return whether each point is within its limit, and the site that decides."""
-    covered = np.zeros(len(figures["walk"][0]), np.bool_)
-    nearest = np.full(len(covered), NO_SITE, np.int32)
+def _within(
+    cutoffs: Mapping[str, NDArray[np.int64]], figures: Mapping[str, NDArray[np.float64]], count: int
+) -> NDArray[np.bool_]:
+    """Return whether each of so many points is within its limit."""
+    covered = np.zeros(count, np.bool_)
     for measure, cutoff in cutoffs.items():
-        value, owner = figures[measure]
         scale = MS_PER_S if measure == "walk" else CM_PER_M
-        covered |= np.rint(value * scale) <= cutoff  # what is not reached is NaN: never within
-        np.copyto(nearest, owner, where=cutoff >= 0)
-    return covered, nearest
+        covered |= np.rint(figures[measure] * scale) <= cutoff  # what is not reached is NaN: never within
+    return covered
 
 
 def _as_radius(cutoffs: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from accessibility.measures.catchments import trace_catchments
-from accessibility.measures.coverage import Coverage, measure_coverage, read_nearest, search_nearest
+from accessibility.measures.coverage import Coverage, measure_coverage, search_nearest
 from accessibility.measures.service import used_of_limit
 from accessibility.measures.tables import demand_table
 from accessibility.siting.pairs import Pairs, merged_rows, transposed
@@ -223,7 +223,7 @@ class _Out(NamedTuple):
 def _ask(piece: Piece, asked: Asked, walker: Walker) -> tuple[Coverage, _Out]:
     """Return the coverage of a tile, and how far everybody is from the streets that were left out."""
     to_edge = Snapped(demand=piece.snapped.demand, sites=piece.at_ways_out)
-    out = read_nearest(*search_nearest(piece.network, piece.demand, piece.ways_out, walker, to_edge))
+    out = search_nearest(piece.network, piece.demand, piece.ways_out, walker, to_edge).along_streets
     now = measure_coverage(piece.network, piece.demand, piece.sites, asked.standard, walker, piece.snapped)
     return now, _Out(walk_s=out["walk"][0], metres=out["network"][0])
 

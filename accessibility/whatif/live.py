@@ -194,9 +194,9 @@ class LiveCoverage:
     def _decided(self, people: Any) -> dict[str, NDArray[Any]]:
         """Return the figures of some people."""
         nearest = Nearest(
-            walk=self._walk.found[people],
-            network=self._metres.found[people],
-            radius=(self._radius[people], self._radius_site[people]),
+            walk=search.split_labels(self._walk.found[people]),
+            network=search.split_labels(self._metres.found[people]),
+            radius=lambda: (self._radius[people], self._radius_site[people]),
         )
         return decide_people({m: cut[people] for m, cut in self._cutoffs.items()}, nearest)
 

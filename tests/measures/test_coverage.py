@@ -187,16 +187,29 @@ def test_demand_that_breaks_an_invariant_is_refused(change: dict[str, object], m
         Demand(**(good | change))  # type: ignore[arg-type]
 
 
-def test_ids_and_settings_are_the_same_whether_they_are_held_as_numbers_or_not() -> None:
-    setting = ["town", "urban", "hills"]
+@pytest.mark.parametrize(
+    "ids",
+    [
+        np.array([5, 6, 300]),
+        np.array([5, 3, 1], np.uint8),  # equal steps, down
+        np.array([0, 200, 144], np.uint8),  # whose difference overflows
+        np.array([100, -56, 44], np.int8),
+        np.array([0, 2**63, 7], np.uint64),
+        range(2, 11, 4),
+        range(2**70, 2**70 + 3),
+    ],
+)
+def test_ids_and_settings_are_the_same_whether_they_are_held_as_numbers_or_not(ids: Any) -> None:
+    setting, listed = ["town", "urban", "hills"], list(map(int, ids))
     at: dict[str, Any] = {"xy": np.zeros((3, 2)), "population": [1, 2, 3], "settings": ("urban", "town", "hills")}
-    plain = Demand(ids=[5, 6, 300], setting=setting, crs=worlds.CRS, **at)  # type: ignore[arg-type]
-    wide = Demand(ids=np.array([5, 6, 300]), setting=np.array(setting), crs=worlds.CRS, **at)  # type: ignore[arg-type]
+    plain = Demand(ids=listed, setting=setting, crs=worlds.CRS, **at)  # type: ignore[arg-type]
+    wide = Demand(ids=ids, setting=np.array(setting), crs=worlds.CRS, **at)  # type: ignore[arg-type]
     again = pickle.loads(pickle.dumps(wide))  # noqa: S301 -- its own
     people = [plain, wide, again, copy(wide), replace(wide), wide.rows(np.arange(3))]
+    assert wide.rows(np.array([2, 0])).ids.tolist() == listed[2::-2]
     for one in people:
         assert [type(name) for name in one.ids] == [int] * 3
-        assert (one.ids.tolist(), one.setting.tolist()) == ([5, 6, 300], setting)
+        assert (one.ids.tolist(), one.setting.tolist()) == (listed, setting)
         assert one.setting_code.tolist() == [1, 0, 2]
         assert {name: rows.tolist() for name, rows in one.setting_rows.items()}["town"] == [True, False, False]
         for values in (one.ids, one.setting, one.setting_code):
