@@ -158,8 +158,7 @@ def _compare(
     approval = study.settings.map_approval
     caption = caption_of(study.name, study.attribution, approval=approval, date=options.day, language=options.language)
     progress.step("Writing")
-    kept = folder.earlier(record)
-    with folder.write(record, kept, progress) as aside:
+    with folder.write(record, progress) as (aside, kept):
         for name, one in zip(names, drawn, strict=True):
             write_map(one, aside / f"{name}.html")
         for name, layer in zip(names, layers, strict=False):

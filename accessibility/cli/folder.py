@@ -16,7 +16,7 @@ from accessibility.errors import OutputError
 from accessibility.present.manifest import Run, list_files, peek_manifest, write_manifest
 from accessibility.quality import QUALITY_COLUMNS
 from accessibility.sources.cache import stamp_files
-from accessibility.sources.files import write_folder
+from accessibility.sources.files import alone, lock_of, write_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -118,16 +118,20 @@ class RunFolder:
             options={**self.options.files, **more},
         )
 
-    def earlier(self, record: Mapping[str, Any]) -> Path | None:
-        """Return where a run that lies there is kept, see `earlier_run`; an option has it written over."""
-        return None if self.options.overwrite else earlier_run(self.path, self.study, record)
-
     @contextmanager
-    def write(self, record: dict[str, Any], kept: Path | None, progress: Progress) -> Iterator[Path]:
-        """Yield a folder aside, see `write_run`; `record` says how long all took."""
-        with write_run(self.path, record, kept) as aside:
-            yield aside
-            record |= {"seconds": round(time.monotonic() - self.begun, 3), **timed(progress)}
+    def write(
+        self, record: dict[str, Any], progress: Progress, asked: Mapping[str, Any] | None = None
+    ) -> Iterator[tuple[Path, Path | None]]:
+        """Yield a folder aside, see `write_run`, and where a run is kept that lies there, see `earlier_run`.
+
+        One run at a time: two that end together would not know of each other what is lost with them. `record` says how
+        long all took; `asked` is what of it is known before.
+        """
+        with alone(lock_of(self.path), lambda: progress.step("Waiting for another run that writes there")):
+            kept = None if self.options.overwrite else earlier_run(self.path, self.study, asked or record)
+            with write_run(self.path, record, kept) as aside:
+                yield aside, kept
+                record |= {"seconds": round(time.monotonic() - self.begun, 3), **timed(progress)}
 
 
 def slug(name: str) -> str:

@@ -301,9 +301,8 @@ def _write(
     )
     progress.step("Writing")
     record = _record(pack, measured, case)
-    kept = pack.folder.earlier(record)
     facts = find_facts(measured, date=date, language=options.language)
-    with pack.folder.write(record, kept, progress) as aside:
+    with pack.folder.write(record, progress) as (aside, kept):
         _write_tables(study, measured, areas, aside, options.language)
         write_map(drawn, aside / "coverage.html")
         _write_report(facts, measured, options, aside)

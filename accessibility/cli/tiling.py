@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import time
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from accessibility.cli.folder import CAPACITY, GROUPS, RunFolder
@@ -28,6 +28,7 @@ from accessibility.present.map.coverage_map import Backdrop, Proposal
 from accessibility.present.map.legends import caption_of, headlines
 from accessibility.present.map.tiledmap import Opening, TiledMap
 from accessibility.present.schema import RunParts, data_dictionary
+from accessibility.sources.files import alone
 from accessibility.study.loading.context import Loading, attribution_of, default_cache, input_files
 from accessibility.study.loading.sites import load_area
 from accessibility.study.proposing import Question, SitingCase
@@ -133,56 +134,16 @@ def run_tiles(
     progress.start(READING_STEPS + 4)
     area = _Area.of(path, options)
     folder = RunFolder.claim(area, out, options, begun, suffix="-tiles")
-    cut = cut_once(area.load, area.inputs, path, progress.step)
+    run = _TiledRun.of(area, folder, cut_once(area.load, area.inputs, path, progress.step), question)
     return_memory()
-    asked = _asked(area, cut, pairs=question is not None)
-    place = _place_of(cut, asked, folder.path)
-    tiles = _measured(_deal(cut, place, tiling.rows), asked, tiling.workers, progress)
-    progress.step("Putting tiles together")
-    if question is not None and question.conditions is None:
-        question = replace(question, conditions=area.settings.siting.conditions)
-    told = None if question is None else {"question": vars(question)}
-    kept = folder.earlier({"siting": told})
-    record: dict[str, Any] = {}
-    plan: SitingCase | NationalPlan | None = None
-    with folder.write(record, kept, progress) as aside:
-        whole = gather_tiles(tiles, asked, aside / "demand.parquet")
-        return_memory()
-        table, own = _write_districts(whole, cut, aside), whole.own
-        if question is not None:
-            progress.step("Choosing sites")
-            plan = propose_over_tiles(tiles, question, whole)
-            _write_proposal(plan, aside)
-        progress.step("Drawing the map")
-        page = TiledMap(caption=_caption(area, options), backdrop=_outlines(area, table), opening=_opening(plan, area))
-        drawn = map_whole(whole, page, place / "map", aside)
-        if whole.service is not None:
-            write_csv(capacity_table(whole.service, site_districts(cut)), aside / CAPACITY)
-        parts = RunParts(doubted=False, held=False, served=cut.has_capacity, own=own is not None, areas=False)
-        write_csv(data_dictionary(asked.standard, tiled=True, **parts), aside / "dictionary.csv")
-        warnings = [finding for finding in cut.findings if finding.is_warning]
-        run = folder.run("cover" if question is None else "site", warnings, tiles=True)
-        record |= _record(asked, whole, None if plan is None else plan.record(), run)
-    shutil.rmtree(place, ignore_errors=True)
-    return Result(
-        folder=folder.path,
-        headlines=headlines(whole, options.day),
-        settings=setting_table(whole),
-        notes=(*_notes(whole, asked), *_plan_notes(plan, area.settings.siting.cost_unit)),
-        findings=[],
-        warnings=0,
-        manifest=record,
-        files=(
-            *drawn,
-            *(("sites.csv",) if question is not None else ()),
-            *_FILES,
-            *((CAPACITY,) if cut.has_capacity else ()),
-            *((GROUPS,) if own is not None else ()),
-        ),
-        kept=kept,
-        cost_unit=area.settings.siting.cost_unit,
-        case=plan if isinstance(plan, SitingCase) else None,
-    )
+    with alone(run.place / "lock", partial(_refuse_second, folder.path)):  # whose tiles go when it is done
+        tiles = _measured(_deal(run.cut, run.place, tiling.rows), run.asked, tiling.workers, progress)
+        return run.write(tiles, progress)
+
+
+def _refuse_second(folder: Path) -> None:
+    msg = f"{folder}: another run measures the same for this folder; expected it to end first, or another --out"
+    raise InputError(msg)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +174,74 @@ class _Area:
     @cached_property
     def inputs(self) -> Mapping[str, Path]:
         return input_files(self.load)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _TiledRun:
+    """What is asked of a study in tiles, and where all of it lies."""
+
+    area: _Area
+    folder: RunFolder
+    cut: Cut
+    asked: Asked
+    place: Path  # where tiles lie until the run is done: one that goes on finds them there
+    question: Question | None
+
+    @classmethod
+    def of(cls, area: _Area, folder: RunFolder, cut: Cut, question: Question | None) -> _TiledRun:
+        asked = _asked(area, cut, pairs=question is not None)
+        if question is not None and question.conditions is None:
+            question = replace(question, conditions=area.settings.siting.conditions)
+        place = _place_of(cut, asked, folder.path)
+        return cls(area=area, folder=folder, cut=cut, asked=asked, place=place, question=question)
+
+    def write(self, tiles: Sequence[Tile], progress: Progress) -> Result:
+        """Put the tiles together and write what they tell; then they go."""
+        area, cut, asked, question, options = self.area, self.cut, self.asked, self.question, self.folder.options
+        record: dict[str, Any] = {}
+        plan: SitingCase | NationalPlan | None = None
+        told = {"siting": None if question is None else {"question": vars(question)}}
+        progress.step("Putting tiles together")
+        with self.folder.write(record, progress, told) as (aside, kept):
+            whole = gather_tiles(tiles, asked, aside / "demand.parquet")
+            return_memory()
+            table, own = _write_districts(whole, cut, aside), whole.own
+            if question is not None:
+                progress.step("Choosing sites")
+                plan = propose_over_tiles(tiles, question, whole)
+                _write_proposal(plan, aside)
+            progress.step("Drawing the map")
+            page = TiledMap(
+                caption=_caption(area, options), backdrop=_outlines(area, table), opening=_opening(plan, area)
+            )
+            drawn = map_whole(whole, page, self.place / "map", aside)
+            if whole.service is not None:
+                write_csv(capacity_table(whole.service, site_districts(cut)), aside / CAPACITY)
+            parts = RunParts(doubted=False, held=False, served=cut.has_capacity, own=own is not None, areas=False)
+            write_csv(data_dictionary(asked.standard, tiled=True, **parts), aside / "dictionary.csv")
+            warnings = [finding for finding in cut.findings if finding.is_warning]
+            run = self.folder.run("cover" if question is None else "site", warnings, tiles=True)
+            record |= _record(asked, whole, None if plan is None else plan.record(), run)
+        shutil.rmtree(self.place, ignore_errors=True)
+        return Result(
+            folder=self.folder.path,
+            headlines=headlines(whole, options.day),
+            settings=setting_table(whole),
+            notes=(*_notes(whole, asked), *_plan_notes(plan, area.settings.siting.cost_unit)),
+            findings=[],
+            warnings=0,
+            manifest=record,
+            files=(
+                *drawn,
+                *(("sites.csv",) if question is not None else ()),
+                *_FILES,
+                *((CAPACITY,) if cut.has_capacity else ()),
+                *((GROUPS,) if own is not None else ()),
+            ),
+            kept=kept,
+            cost_unit=area.settings.siting.cost_unit,
+            case=plan if isinstance(plan, SitingCase) else None,
+        )
 
 
 def _asked(area: _Area, cut: Cut, *, pairs: bool) -> Asked:

@@ -27,6 +27,7 @@ _ASIDE = ".accessibility-"
 _STALE_S = 86_400.0
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of Linux
+_LOCK = ".lock"
 _ABSENT = "no such file"
 _KINDS = {
     stat.S_IFDIR: "a folder, not a file",
@@ -39,6 +40,7 @@ _MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
 
 _committing = threading.Lock()
 _begun: set[Path] = set()
+_held: set[Path] = set()
 
 
 @contextmanager
@@ -123,6 +125,38 @@ def write_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
         _end(aside.parent)
 
 
+@contextmanager
+def alone(path: Path, busy: Callable[[], None]) -> Iterator[None]:
+    """Let no other process, here or on a machine with the same files, be in a block of this path at the same time.
+
+    The system opens the lock when a process ends, however it ends: what a killed one left holds nobody up. Where the
+    file system knows no locks, or nothing can be written, everybody goes on.
+
+    Parameters
+    ----------
+    path
+        A file that is there as long as somebody is in the block.
+    busy
+        Called where another one is in it: raises, or says that this one waits.
+    """
+    handle = _lock(path, wait=False)
+    if handle is None:
+        busy()
+        handle = _lock(path, wait=True)
+    _held.add(path)
+    try:
+        yield
+    finally:
+        _unlock(path, handle)
+        _held.discard(path)
+
+
+def lock_of(folder: Path) -> Path:
+    """Return the path of `alone` for whoever writes a folder: it lies beside it, and is swept where it was left."""
+    whole = folder.resolve()
+    return whole.parent / f"{_ASIDE}{whole.name}{_LOCK}"
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a text as UTF-8, its lines as they are, as a whole or not at all.
 
@@ -138,6 +172,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def abandon() -> None:
     """Remove what this process has written aside and not yet put in place; nothing is put in place any more."""
     _committing.acquire()  # for ever: whoever would put something in place waits until the process ends
+    for held in [*_held]:
+        held.unlink(missing_ok=True)
     for _ in range(20):  # another thread may still be writing there
         for aside in [*_begun]:
             shutil.rmtree(aside, ignore_errors=True)
@@ -350,11 +386,45 @@ def _move(new: Path, folder: Path, stale: Callable[[str], bool]) -> None:
         raise
 
 
+def _lock(path: Path, *, wait: bool) -> int | None:
+    """Return the handle of a file that is locked, -1 where none can be; None where another one holds it."""
+    if os.name != "posix":
+        return -1
+    import fcntl  # noqa: PLC0415 -- Windows has none
+
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError:
+            return -1
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        except OSError:
+            return handle
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(handle), path.stat()):
+                return handle
+        os.close(handle)  # whoever held it has removed it
+
+
+def _unlock(path: Path, handle: int | None) -> None:
+    if handle is not None and handle >= 0:
+        with suppress(OSError):
+            path.unlink()
+        os.close(handle)
+
+
 def sweep(folder: Path) -> None:
     """Remove what killed runs left aside in a folder.
 
     What a living process or another machine writes stays, for a day at most.
     """
+    for left in folder.glob(f"{_ASIDE}*{_LOCK}"):
+        _unlock(left, _lock(left, wait=False))
     for left in folder.glob(f"{_ASIDE}*-*"):
         with suppress(OSError, ValueError, OverflowError):
             process, mark = left.name.removeprefix(_ASIDE).split("-")

@@ -25,7 +25,7 @@ from accessibility.measures.tables import as_text, values_by_id
 from accessibility.sources.cache import code_digest, sha256_file
 from accessibility.sources.checks import Finding
 from accessibility.sources.components import lead_somewhere
-from accessibility.sources.files import sweep, write_aside, write_folder
+from accessibility.sources.files import alone, lock_of, sweep, write_aside, write_folder
 from accessibility.sources.lines import fingerprints
 from accessibility.sources.street_store import place_whole
 from accessibility.streets.network import PER_EDGE
@@ -103,15 +103,20 @@ def cut_once(load: Loading, inputs: Mapping[str, Path], path: Path, step: Callab
     key = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
     folder = load.cache / "tiles" / key[:32]
     sweep(folder.parent)
-    if not _is_whole(folder):
-        _refuse_other_compounds(path.name, load.settings)
-        with write_folder(folder) as aside:
-            if can_place(load):
-                with _scratch(aside) as scratch:
-                    _write_cut(_Studied.read(replace(load, scratch=scratch), path, step), aside)
-            else:
-                write_cut(read_study(path, progress=step, cache=load.cache), aside)
-    return open_cut(folder)
+    with alone(lock_of(folder), lambda: step("Waiting for another run that cuts the same study")):
+        if not _is_whole(folder):
+            _cut_into(folder, load, path, step)
+        return open_cut(folder)
+
+
+def _cut_into(folder: Path, load: Loading, path: Path, step: Callable[[str], None]) -> None:
+    _refuse_other_compounds(path.name, load.settings)
+    with write_folder(folder) as aside:
+        if can_place(load):
+            with _scratch(aside) as scratch:
+                _write_cut(_Studied.read(replace(load, scratch=scratch), path, step), aside)
+        else:
+            write_cut(read_study(path, progress=step, cache=load.cache), aside)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from accessibility import OutputError
 from accessibility.errors import visible
 from accessibility.present.layers.files import defuse, write_csv, write_geoparquet
 from accessibility.sources import files
-from accessibility.sources.files import write_aside, write_folder
+from accessibility.sources.files import alone, lock_of, sweep, write_aside, write_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -384,3 +384,90 @@ def test_what_is_older_than_a_day_is_swept(tmp_path: Path) -> None:
     os.utime(old, (0, 0))
     write_csv(pd.DataFrame({"a": [1]}), tmp_path / "a.csv")
     assert names(tmp_path) == ["a.csv"]
+
+
+HOLDER = """
+import os, sys, time
+from pathlib import Path
+from accessibility.sources import files
+with files.alone(Path(sys.argv[1]), lambda: sys.exit("busy")):
+    print("held", flush=True)
+    word = sys.stdin.readline().strip()
+    if word == "stop":
+        files.abandon()
+        os._exit(130)
+"""
+
+
+def holder(lock: Path) -> subprocess.Popen[str]:
+    """Start a process that holds a lock until it is told a word."""
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(lock)], **pipes)  # noqa: S603
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+class BusyError(Exception):
+    """Somebody else is there."""
+
+
+def refuse() -> None:
+    raise BusyError
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows knows other locks")
+@pytest.mark.parametrize("end", ["go", "stop", "kill"])
+def test_one_is_alone_until_it_ends_however_it_ends(end: str, tmp_path: Path) -> None:
+    lock = lock_of(tmp_path / "out")
+    process = holder(lock)
+    assert process.stdin is not None
+    with pytest.raises(BusyError), alone(lock, refuse):
+        pass
+    sweep(tmp_path)
+    assert names(tmp_path) == [lock.name]  # a living one's stays
+
+    def let_go() -> None:
+        assert process.stdin is not None
+        if end == "kill":
+            process.kill()
+        else:
+            process.stdin.write(f"{end}\n")
+            process.stdin.flush()
+
+    with alone(lock, let_go):  # which waits
+        assert names(tmp_path) == [lock.name]
+        with pytest.raises(BusyError), alone(lock, refuse):
+            pass
+    assert process.wait() == {"go": 0, "stop": 130, "kill": -9}[end]
+    assert names(tmp_path) == []
+    process.stdin.close()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows knows other locks")
+def test_a_lock_that_a_killed_run_left_holds_nobody_up_and_is_swept(tmp_path: Path) -> None:
+    lock = lock_of(tmp_path / "out")
+    lock.touch()
+    with alone(lock, refuse):
+        pass
+    lock.touch()
+    fill_folder(tmp_path / "other", "a.txt")
+    assert names(tmp_path) == ["other"]
+
+
+def test_where_nothing_can_be_locked_everybody_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with alone(tmp_path / "file" / "lock", refuse):
+        pass
+    fcntl = pytest.importorskip("fcntl")
+
+    def unknown(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", unknown)
+    for _ in range(2):
+        with alone(tmp_path / "lock", refuse), alone(tmp_path / "lock", refuse):
+            pass
+    assert names(tmp_path) == ["file"]
