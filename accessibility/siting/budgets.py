@@ -20,8 +20,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,10 +38,12 @@ from accessibility.siting.pairs import Pairs
 from accessibility.siting.parts import SITES, join_parts, leave_out_dear, own_conditions, read_part
 from accessibility.siting.plan import Prices, SitingPlan, order_by_gain
 from accessibility.siting.programs import columns_of, fall_short_least
+from accessibility.sources.files import passing_folder
 from accessibility.streets.search.compiling import run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -111,8 +111,8 @@ def share_budget(
     """
     refuse_boundless(limits)
     limits = leave_out_dear(parts, limits)
-    with TemporaryDirectory(dir=folder) as aside:
-        joined = join_parts(parts, limits, needs, Path(aside))
+    with passing_folder(folder) as aside:
+        joined = join_parts(parts, limits, needs, aside)
         if joined.contradiction:
             msg = f"no plan: {joined.contradiction}"
             raise InfeasibleError(msg)

@@ -8,7 +8,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from accessibility.errors import InputError
 from accessibility.present.language import MapWords
 from accessibility.present.map.coverage_map import Followed, Proposal, draw_sheet
 from accessibility.siting.effort import heeding
+from accessibility.sources.files import passing_folder
 from accessibility.study.mapping import MapOptions, lay_out_study, trace_people
 from accessibility.study.scenariofile import read_scenarios, scenario_values
 from accessibility.study.views import Gauge, Nearby, View, click_of, narrowed_of, place_of, view_of
@@ -236,8 +236,8 @@ class Answers:
         if text is None:
             file = self.scenario_file
             return () if file is None or not file.is_file() else read_scenarios(file)
-        with TemporaryDirectory() as folder:
-            file = Path(folder) / "scenarios.toml"
+        with passing_folder() as folder:
+            file = folder / "scenarios.toml"
             file.write_bytes(str(text).encode("utf-8", "replace"))
             return read_scenarios(file)
 

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import socket
 import webbrowser
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -28,7 +28,6 @@ from starlette.routing import Mount, Route
 from accessibility.cli.serving.desk import SAMPLE, Desk
 from accessibility.errors import AccessibilityError, InputError, OutputError
 from accessibility.present.pages import page_template, script_json, template_text
-from accessibility.sources.files import write_folder
 from accessibility.study.answers import Job, Jobs, desk_texts
 from accessibility.study.views import view_of, views_of
 from accessibility.wording import Wording, day_text, message_text
@@ -123,20 +122,24 @@ class Page:
             if not dropped:
                 msg = "no file was dropped; expected the files of a study"
                 raise InputError(msg)
-            key = self.desk.free_key(str(form.get("name") or ""))
-            folder = self.desk.inputs(key)
+            called = str(form.get("name") or "")
             named = {plain_name(file.filename or ""): file for file in dropped}
             if len(named) < len(dropped):
                 msg = "two files have the same name; expected each once"
                 raise InputError(msg)
-            with write_folder(folder) as aside:
+            with ExitStack() as stack:
+                draft = stack.enter_context(self.desk.draft())
+                inputs = draft / "inputs"
+                inputs.mkdir()
                 for name, file in named.items():
-                    await run_in_threadpool(_keep, file.file, aside / name)
-            names = [str(folder / name) for name in named]
+                    await run_in_threadpool(_keep, file.file, inputs / name)
+                names = [str(inputs / name) for name in named]
+                kept = stack.pop_all()
 
         def work(job: Job) -> Any:
             job.start(12)
-            begun = self.desk.begin(key, names, job)
+            with kept:
+                key, begun = self.desk.begin(called, draft, names, job)
             return {"key": key, "lines": begun.lines, "warnings": begun.warnings, "error": self._said(begun.error)}
 
         return await self._begun(work)

@@ -7,6 +7,7 @@ import shutil
 import threading
 import tomllib
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +17,14 @@ from accessibility.cli.options import Options, kept_draws
 from accessibility.cli.pack import run_cover, run_site
 from accessibility.cli.starting import begin_study
 from accessibility.errors import InputError
+from accessibility.sources.files import passing_folder, sweep
 from accessibility.study.answers import Answers
 from accessibility.study.sample_county import sample_file
 from accessibility.study.study import read_study
 from accessibility.wording import Wording, day_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from accessibility.cli.starting import Begun
     from accessibility.study.answers import Job
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from accessibility.wording import Language
 
 SAMPLE = "sample"
-_STUDY, _INPUTS, _PACKS = "study.toml", "inputs", "packs"
+_STUDY, _PACKS = "study.toml", "packs"
 _NAME = re.compile(r"[^\w.-]+")
 
 
@@ -46,6 +48,11 @@ class Desk:
     _open: dict[str, Study] = field(default_factory=dict)
     _answers: dict[str, Answers] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        """Remove what killed programs left aside."""
+        for folder in (self.folder, *self.folder.glob(f"*/{_PACKS}")):
+            sweep(folder)
 
     def studies(self) -> dict[str, Path]:
         """Return the studies by key: the one named first, those of the folder, the sample."""
@@ -89,26 +96,27 @@ class Desk:
             raise InputError(msg)
         return path
 
-    def begin(self, key: str, files: Sequence[str], progress: Job) -> Begun:
-        """Write a study from files that stand in its folder; return what was recognised.
+    @contextmanager
+    def draft(self) -> Iterator[Path]:
+        """Yield an empty folder for a new study, which is gone at the end where `begin` has not put it in place."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with passing_folder(self.folder) as place:
+            draft = place / "study"
+            draft.mkdir()
+            yield draft
 
-        The folder goes again where the files are not recognised.
-        """
-        folder = self.folder / key
-        try:
-            return begin_study(folder, files, progress, language=self.language)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+    def begin(self, name: str, draft: Path, files: Sequence[str], progress: Job) -> tuple[str, Begun]:
+        """Write a study from files in a draft and put it in place; return its key and what was recognised."""
+        begun = begin_study(draft, files, progress, language=self.language)
+        with self._lock:
+            key = self.free_key(name)
+            draft.rename(self.folder / key)
+        return key, begun
 
     def free_key(self, name: str) -> str:
         """Return a name for a folder that is not there yet: nothing is written over. One without a name has its day."""
         unnamed = f"{Wording('page', self.language)('unnamed')}-{day_text()}"
         return _free(_plain(name) or unnamed, {*self.studies(), *(path.name for path in self.folder.glob("*"))})
-
-    def inputs(self, key: str) -> Path:
-        """Return where the files of a new study are kept."""
-        return self.folder / key / _INPUTS
 
     def answers(self, key: str, progress: Job | None = None) -> Answers:
         """Return what answers the page of a study."""
@@ -133,27 +141,21 @@ class Desk:
         path = self._file(key)
         packs = self._packs(key)
         packs.mkdir(parents=True, exist_ok=True)
-        number = next(n for n in range(1, 10_000) if not list(packs.glob(f"{n}*")))
-        out = packs / str(number)
-        options = Options(language=view.language, uncertainty=view.sure)
-        if scenarios:
-            self._compare(path, scenarios, out, options, progress)
-        elif view.question is None:
-            run_cover(path, out, options, progress)
-        else:
-            run_site(path, view.question, out, options, progress)
-        whole = Path(shutil.make_archive(f"{out}.part", "zip", out))  # one that breaks off is no pack
-        return whole.replace(out.with_suffix(".zip"))
-
-    def _compare(self, path: Path, scenarios: str, out: Path, options: Options, progress: Job) -> None:
-        """Run the scenarios as the command line does; their file stands in the pack."""
-        tried = out.with_suffix(".toml")
-        tried.write_text(scenarios, encoding="utf-8")
-        try:
-            run_compare(path, tried, out, replace(options, layers=True), progress)
-            shutil.copy(tried, out / "scenarios.toml")
-        finally:
-            tried.unlink()
+        options = Options(language=view.language, uncertainty=view.sure, overwrite=True)
+        with passing_folder(packs) as out, passing_folder(packs) as aside:
+            if scenarios:
+                tried = out / "scenarios.toml"
+                tried.write_text(scenarios, encoding="utf-8")
+                run_compare(path, tried, out, replace(options, layers=True), progress)
+            elif view.question is None:
+                run_cover(path, out, options, progress)
+            else:
+                run_site(path, view.question, out, options, progress)
+            packed = Path(shutil.make_archive(str(aside / "pack"), "zip", out))
+            with self._lock:  # two that end together are two packs
+                number = next(n for n in range(1, 10_000) if not list(packs.glob(f"{n}*")))
+                out.rename(packs / f"{number}")
+                return packed.replace(packs / f"{number}.zip")
 
 
 def _plain(name: str) -> str:

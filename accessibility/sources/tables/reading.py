@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import tempfile
 import unicodedata
 import warnings
 import zipfile
@@ -24,7 +23,7 @@ import shapely
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.decoding import decode_text
-from accessibility.sources.files import absence, is_file, is_full, no_room
+from accessibility.sources.files import absence, is_file, is_full, no_room, passing_folder
 from accessibility.sources.tables.columns import SHOWN, attributes, cell_text, rows_text
 from accessibility.sources.tables.rows import are_names, column_names, is_note, is_total, read_heading, without_totals
 from accessibility.sources.tables.workbooks import read_workbook
@@ -493,12 +492,12 @@ def _from_features(path: Path, layer: str | None, encoding: str | None) -> gpd.G
 def _read_kmz(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     """Return the marks of the KML that a KMZ packs."""
     refuse_unfolding_kmz(path)
-    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+    with zipfile.ZipFile(path) as archive, passing_folder() as folder:
         inside = next((part for part in archive.namelist() if part.lower().endswith(".kml")), None)
         if inside is None:
             msg = f"{path.name}: holds no .kml; expected one"
             raise InputError(msg)
-        file = Path(folder) / f"{path.stem}.kml"
+        file = folder / f"{path.stem}.kml"
         file.write_bytes(archive.read(inside))
         return read_vector(file, layer=layer)
 
