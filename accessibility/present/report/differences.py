@@ -245,18 +245,6 @@ def _changes(scenario: Scenario) -> dict[str, Any]:
     return {**told, **({"settings": settings} if settings else {})}
 
 
-_STYLE = """
-.what-if-still table { border-collapse: collapse; font-variant-numeric: tabular-nums; line-height: 1.5 }
-.what-if-still :is(td, th) { padding: 0 6px; text-align: right; font-weight: normal; border-top: 1px solid #8884 }
-.what-if-still :is(td, th):first-child { text-align: left; padding-left: 0; white-space: nowrap }
-.what-if-still thead th { border: 0; opacity: .75 }
-.what-if-still tr.total td { font-weight: 600 }
-.what-if-still .share { font-size: 1.6em; font-weight: 600 }
-.what-if-still .swatch { display: inline-block; width: .9em; height: .9em; margin-right: .4em; border: 1px solid #8888 }
-.what-if-still ul { margin: 0; padding-left: 1.2em; line-height: 1.4 }
-.what-if-still svg { vertical-align: -3px }"""
-
-
 def headline_html(before: Coverage, after: Coverage, table: pd.DataFrame, words: MapWords) -> str:
     """Return the share with both its parts, today's, and who walks less or more."""
     total: Any = table.loc[(TOTAL, ALL)]
@@ -379,7 +367,7 @@ def write_scenario_report(
         }
         for one in told
     ]
-    style = Markup(template_text("report.css") + _STYLE)  # noqa: S704 -- our own
+    style = Markup(template_text("report.css") + _still_style())  # noqa: S704 -- our own
     page = page_template("scenarios.html")
     html = page.render(
         words=words, caption=caption, policy=POLICY, style=style, today=headline_lines(today, words), scenarios=shown
@@ -405,4 +393,8 @@ def still_html(told: ShownScenario, words: MapWords, name: str) -> str:
     figures = f'<div style="max-width:640px;overflow-x:auto">{"".join(told.figures)}</div>'
     said = f'<div style="opacity:.75">{note}</div>'
     still = f'<div class="what-if-still {name}" lang="{words.html_language}">{said}{image}{figures}</div>'
-    return f"<style>{_STYLE}</style>{still}"
+    return f"<style>{_still_style()}</style>{still}"
+
+
+def _still_style() -> str:
+    return "\n" + template_text("still.css").rstrip()

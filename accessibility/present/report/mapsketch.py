@@ -168,10 +168,7 @@ def draw_people(
         Whether it bears the names of the districts; those of a small one that would lie over others are left out.
     """
     parts = [
-        element("rect", x=0, y=0, width=WIDTH, height=ground.height, fill="#f7f6f3"),
-        _people(ground, after),
-        element("path", d=ground.streets, fill="none", stroke="#8a8f94", stroke_width=0.9, opacity=0.8),
-        element("path", d=ground.districts, fill="none", stroke=INK, stroke_width=1.6 * large, stroke_opacity=0.75),
+        *_ground(ground, _people(ground, after), border=1.6 * large),
         *_signs(ground, ground.coverage if after is None else after, large),
         *(
             text(x, y, name, class_="placename", font_size=_LETTER * large)
@@ -205,10 +202,7 @@ def name_width(name: str, letter: float) -> float:
 def draw_thumbnail(ground: Paper) -> Markup:
     """Return the map of a coverage as small as a notebook shows it, by itself: no names, no style sheet."""
     parts = [
-        element("rect", x=0, y=0, width=WIDTH, height=ground.height, fill="#f6f5f1"),
-        _people(ground, None),
-        element("path", d=ground.streets, fill="none", stroke="#8a8f94", stroke_width=1.4, opacity=0.8),
-        element("path", d=ground.districts, fill="none", stroke=INK, stroke_width=2.6, stroke_opacity=0.75),
+        *_ground(ground, _people(ground, None), paper="#f6f5f1", street=1.4, border=2.6),
         *_signs(ground, ground.coverage, 2.0),
     ]
     high = _SMALL_PX if ground.height > WIDTH else _SMALL_PX * ground.height / WIDTH
@@ -232,12 +226,8 @@ def draw_change(
     edited
         Streets that edits made what they are: ``(k, 2)`` degrees and the colour of each.
     """
-    high = ground.height
     parts = [
-        element("rect", x=0, y=0, width=WIDTH, height=high, fill="#f7f6f3"),
-        _squares(ground, changes),
-        element("path", d=ground.streets, fill="none", stroke="#8a8f94", stroke_width=0.9, opacity=0.8),
-        element("path", d=ground.districts, fill="none", stroke=INK, stroke_width=1.6, stroke_opacity=0.75),
+        *_ground(ground, _squares(ground, changes), border=1.6),
         *(
             element("path", d=path_of([ground.at(line)]), fill="none", stroke=ink, stroke_width=4)
             for line, ink in edited
@@ -249,7 +239,19 @@ def draw_change(
         ),
         _scale_bar(ground, 1.0),
     ]
-    return drawing(WIDTH, high, *parts, xmlns="http://www.w3.org/2000/svg", font_family="sans-serif")
+    return drawing(WIDTH, ground.height, *parts, xmlns="http://www.w3.org/2000/svg", font_family="sans-serif")
+
+
+def _ground(
+    ground: Paper, people: Markup, *, paper: str = "#f7f6f3", street: float = 0.9, border: float
+) -> list[Markup]:
+    """Return what lies under signs and names: paper, people, streets and borders."""
+    return [
+        element("rect", x=0, y=0, width=WIDTH, height=ground.height, fill=paper),
+        people,
+        element("path", d=ground.streets, fill="none", stroke="#8a8f94", stroke_width=street, opacity=0.8),
+        element("path", d=ground.districts, fill="none", stroke=INK, stroke_width=border, stroke_opacity=0.75),
+    ]
 
 
 def classify(today: Coverage, after: Coverage | None) -> PeopleClasses:

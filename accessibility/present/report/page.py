@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from accessibility.measures.tables import OWN_COLUMNS, TOTAL, district_columns
+from accessibility.measures.tables import OWN_COLUMNS, SERVED_COLUMNS, TOTAL, district_columns
 from accessibility.present.language import NOTHING, Locales
 from accessibility.present.pages import page_template, printable, template_text, write_html
 from accessibility.present.report.illustrations import Pictures, illustrate
@@ -32,6 +35,7 @@ from accessibility.present.report.sentences import (
 )
 from accessibility.present.report.sheets import Sheet, merge_by_code, tabulate_sheets
 from accessibility.present.report.uncertainty import (
+    BAR_COLUMNS,
     format_bar,
     format_certain_people,
     format_held,
@@ -45,7 +49,7 @@ from accessibility.present.report.uncertainty import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from accessibility.present.language import Locale
     from accessibility.present.report.facts import Facts
@@ -126,19 +130,6 @@ _WRITE: dict[str, Callable[[Locale, float], str]] = {
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 """What a printed page may load: nothing but its own styles and pictures."""
-_BANK = "bank_name bank_min bank_people"
-_FAR = ("over_100_m_people", "beyond_limit_people", "without_place_people")
-_MOST = {
-    "districts": 60,
-    "blackspots": 25,
-    "proposal": 40,
-    "robust_sites": 20,
-    "frontier": 40,
-    "ledger": 12,
-    "capacity": 40,
-    "quality": 25,
-    "snap": 40,
-}
 
 
 def render_page(facts: Facts, pictures: Pictures, *, language: str) -> str:
@@ -254,61 +245,29 @@ def _lists(facts: Facts, locales: Locales) -> dict[str, list[tuple[str, list[str
 
 
 def _tables(facts: Facts, sheets: dict[str, Sheet], locales: Locales) -> dict[str, TableView]:
-    """Return the tables that the page prints, with the columns that fit on paper."""
-    elderly = "elderly_people" if facts.clusters.table["elderly_people"].notna().any() else ""
-    short = {name: _shortened(sheet) for name, sheet in sheets.items()}
-    by_setting = {
+    """Return the tables that the page prints, see ``page.toml``; those of what a study does not have are left out."""
+    words: dict[str, Sequence[str]] = {
         "SHARES": [name for name in district_columns(facts.standard) if name.endswith(("_covered_share", "_radius"))],
         "SETTINGS": facts.standard.settings,
+        "ELDERLY": ["elderly_people"] if facts.clusters.table["elderly_people"].notna().any() else [],
+        "SERVED": [] if facts.service is None else SERVED_COLUMNS[:2],
+        "OWN": [] if facts.own is None else OWN_COLUMNS,
+        "BARS": [] if facts.sure is None else BAR_COLUMNS,
     }
-    chosen = {
-        "settings": ("settings", "setting population covered covered_share covered_share_radius uncovered unreached"),
-        "districts": ("districts", "district population covered covered_share SHARES uncovered unreached"),
-        "walking": ("districts", "district population walk_min_mean walk_min_p50 walk_min_p90 outlets partner_banks"),
-        "sensitivity": (
-            "sensitivity",
-            "what case applies population covered covered_share covered_share_radius points",
-        ),
-        "groups": ("groups", "group population covered covered_share covered_elderly covered_share_elderly"),
-        "times": ("times", "class SETTINGS people share"),
-        "distances": ("distances", "class network radius population"),
-        "blackspots": (
-            "blackspots",
-            f"rank district setting people {elderly} outlet_name outlet_min outlet_km {_BANK} action",
-        ),
-        "proposal": ("proposal", "rank name kind cost gain_people covered_people covered_share marginal_per_cost"),
-        "frontier": ("frontier", "budget covered_people covered_share bound_people bound_share population"),
-        "ledger": ("ledger", "name kind within_people alone_people can_close can_close_together"),
-        "quality": ("quality", "look points_of_coverage code input people district message"),
-        "snap": (
-            "snap",
-            f"district population snap_p50_m snap_p95_m snap_max_m {' '.join(_FAR)}",
-        ),
-        "parameters": ("parameters", "parameter value meaning"),
-        "inputs": ("inputs", "role file sha256"),
-    }
-    if facts.service is not None:
-        chosen["capacity"] = ("capacity", "name district capacity covered served unserved used")
-        chosen["served"] = ("districts", "district population covered served served_share unserved")
-        chosen["settings"] = ("settings", f"{chosen['settings'][1]} served served_share")
-    if facts.own is not None:
-        chosen["groups"] = ("groups", f"{chosen['groups'][1]} {' '.join(OWN_COLUMNS)}")
-        chosen["own_walks"] = ("districts", f"district population covered covered_share {' '.join(OWN_COLUMNS)}")
-    if facts.sure is not None:
-        name, columns = chosen["districts"]
-        bars = "covered_share covered_share_low covered_share_high"
-        chosen["districts"] = (name, columns.replace("covered_share", bars, 1))
-        chosen["uncertainty"] = ("uncertainty", "source sd_points part bias_points error_points")
-        chosen["improvements"] = ("improvements", "improvement points width_points sites")
-    if facts.held is not None:
-        for name in ("robust", "gains", "robust_sites"):
-            chosen[name] = (name, " ".join(column.name for column in sheets[name].columns))
     tables = {}
-    for name, (sheet, columns) in chosen.items():
-        left_out = 0 if sheet == "quality" else len(sheets[sheet].frame) - len(short[sheet].frame)
-        named = [column for word in columns.split() for column in by_setting.get(word, [word])]
-        tables[name] = view_table(short[sheet].only(*named), locales, left_out=left_out)
+    for name, columns in _printed()["columns"].items():
+        of, *wanted = columns.split()
+        named = [column for word in wanted for column in words.get(word, [word])]
+        if of in sheets and {column.name for column in sheets[of].columns}.issuperset(named):
+            short = _shortened(sheets[of])
+            left_out = 0 if of == "quality" else len(sheets[of].frame) - len(short.frame)
+            tables[name] = view_table(short.only(*named) if named else short, locales, left_out=left_out)
     return tables
+
+
+@cache
+def _printed() -> dict[str, dict[str, Any]]:
+    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def _shortened(sheet: Sheet) -> Sheet:
@@ -317,14 +276,12 @@ def _shortened(sheet: Sheet) -> Sheet:
     Of districts those with the most people concerned; of the ledger those most needed and those that could close; of
     sites with a capacity those where most find no room.
     """
-    most = _MOST.get(sheet.name)
-    frame = sheet.frame
+    frame, most = sheet.frame, _printed()["rows"].get(sheet.name, len(sheet.frame))
     if sheet.name == "capacity":
-        order = frame.sort_values(["unserved", "used"], ascending=False, kind="stable")
-        return Sheet(sheet.name, order.head(_MOST["capacity"]), sheet.columns)
-    if sheet.name == "quality":
-        return Sheet(sheet.name, merge_by_code(frame).head(_MOST["quality"]), sheet.columns)
-    if most is None or len(frame) <= most:
+        frame = frame.sort_values(["unserved", "used"], ascending=False, kind="stable")
+    elif sheet.name == "quality":
+        frame = merge_by_code(frame)
+    elif len(frame) <= most:
         return sheet
     if sheet.name == "ledger":
         ends = [frame.index[~frame["can_close"]][:most], frame.index[frame["can_close"]][-most:]]
