@@ -115,7 +115,7 @@ class RunFolder:
             seconds=0.0,  # told when it ends
             command=command,
             date=self.options.day,
-            options={**self.options.files, **more},
+            options={**self.options.files_of(command), **more},
         )
 
     @contextmanager

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 READING_STEPS = 5
 _MB = 1_000_000
+_IDLE = {  # options that change nothing of what a command writes
+    "cover": ("layers", "robust"),
+    "site": ("layers",),
+    "compare": ("shapefile", "geotiff", "docx", "robust"),
+}
 
 
 class Progress(Protocol):
@@ -250,13 +255,29 @@ class Options:
         """Day that the files bear."""
         return self.date or day_text()
 
-    @property
-    def files(self) -> dict[str, Any]:
-        """What decides which files there are and what is in them, for the manifest."""
-        names = ("language", "basemap", "shapefile", "geotiff")
-        asked = {name: getattr(self, name) for name in names}
+    def files_of(self, command: str) -> dict[str, Any]:
+        """Return what decides which files a command writes and what is in them, for the manifest.
+
+        Parameters
+        ----------
+        command
+            ``cover``, ``site`` or ``compare``; an option that changes nothing of what it writes is not told as given.
+
+        Returns
+        -------
+        dict
+            Options by name.
+
+        Examples
+        --------
+        >>> Options(layers=True).files_of("compare")["layers"], "layers" in Options(layers=True).files_of("cover")
+        (True, False)
+        """
+        idle = dict.fromkeys(_IDLE[command], False)
+        asked = {name: getattr(self, name) for name in ("language", "basemap", "shapefile", "geotiff")}
         more = {"layers": self.layers, "docx": self.docx, "uncertainty": self.uncertainty, "robust": self.robust}
-        return asked | {name: value for name, value in more.items() if value}
+        more = {name: value for name, value in more.items() if value and name not in idle}
+        return asked | {name: value for name, value in idle.items() if name in asked} | more
 
 
 def kept_draws(options: Options) -> Path:

@@ -50,6 +50,8 @@ _MOST_TIMES = 8  # as large as the same tables may be in other bytes
 
 Figure = Annotated[float, Field(strict=True)] | None
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Used = Annotated[float, Field(strict=True, ge=0.0)]
+Version = Annotated[str, Field(pattern=r"^\d[\w.+!-]{0,39}$")]
 
 
 class _Table(BaseModel):
@@ -119,8 +121,19 @@ class RecordedSiting(_Table):
     message: str
 
 
+class RecordedStage(_Table):
+    """What a stage of the run took, and nothing else of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stage: Annotated[str, Field(max_length=100)]
+    cpu_s: Used
+    wall_s: Used
+    peak_mb: Used | None
+
+
 class Told(_Table):
-    """The manifest of a run, as far as the run can be repeated from it."""
+    """The manifest of a run, as far as the run can be repeated from it, and what no other run can prove."""
 
     version: str
     command: Literal["cover", "site", "compare"]
@@ -133,6 +146,9 @@ class Told(_Table):
     siting: RecordedSiting | None = None
     scenario_file: RecordedFile | None = None
     files: dict[str, RecordedResult]
+    seconds: Used
+    timings: list[RecordedStage] = []
+    environment: dict[str, Version | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,7 +274,12 @@ def plain_file(folder: Path, name: str) -> Path | None:
 
 
 def compare_manifests(told: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Comparison]:
-    """Yield every entry of two manifests beside each other, but for time, place, versions and the list of files."""
+    """Yield every entry of two manifests beside each other, but for time, place, versions and the list of files.
+
+    Of these the names are held against each other: which there are, and of what a version is told.
+    """
+    for name, one, other in (("entries", told, found), ("environment", told["environment"], found["environment"])):
+        yield Comparison(name=name, told=sorted({*one} - {"timings"}), found=sorted({*other} - {"timings"}))
     elsewhere = ("seconds", "timings", "environment", "files", "study_file", "scenario_file")
     one, other = (dict(_leaves({n: v for n, v in side.items() if n not in elsewhere})) for side in (told, found))
     for name in dict.fromkeys([*one, *other]):

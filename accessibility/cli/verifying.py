@@ -214,7 +214,8 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
             raise
         except AccessibilityError as error:
             return Verdict(folder=folder, changed=(*changed, str(error)), beside=beside)
-    proof = Proof() if told.siting is None else _proof(run, told.siting, folder)
+    proposed = told.siting if run.manifest["siting"] else None
+    proof = Proof() if proposed is None else _proof(run, proposed, folder)
     held = Proof() if run.held is None else prove_held(run.held)
     read = f"{path.resolve()} and its inputs"
     repeated = f"{len(comparisons)} entries of the manifest and {len(told.files)} files, from {read}"
@@ -306,7 +307,7 @@ def _inputs(told: Told, found: Mapping[str, Any]) -> Iterator[str]:
 def _files(folder: Path, told: Told, again: Path, found: Mapping[str, Any]) -> Proof:
     """Return which files are not those that the repeated run wrote, and which say the same in other bytes.
 
-    Evidence may be other evidence, and is proved.
+    Evidence may be other evidence, and is proved where a bound rests on it.
     """
     wrong, otherwise = [], []
     for name in sorted({*told.files, *found}):
@@ -315,8 +316,10 @@ def _files(folder: Path, told: Told, again: Path, found: Mapping[str, Any]) -> P
             wrong.append(f"{name}: is listed, but such a run does not write it")
         elif name not in told.files:
             wrong.append(f"{name}: such a run writes it, but it is not listed")
-        elif path is None or name == PROOF:
+        elif path is None or (name == PROOF and _rests_on_proof(told.siting)):
             continue
+        elif name == PROOF and path.read_bytes() != (again / name).read_bytes():
+            otherwise.append(f"{name}: other figures than those found again, on which no claim rests")
         elif not same_content(path, again / name):
             wrong.append(f"{name}: does not follow from the inputs")
         elif told.files[name].sha256 != found[name]["sha256"]:
@@ -324,6 +327,10 @@ def _files(folder: Path, told: Told, again: Path, found: Mapping[str, Any]) -> P
                 f"{name}: the same tables to a rounding, in other bytes; what no table shows was not compared"
             )
     return Proof(wrong=tuple(wrong), open=tuple(otherwise))
+
+
+def _rests_on_proof(siting: RecordedSiting | None) -> bool:
+    return siting is not None and siting.bound_by in ("certificate", "tree")
 
 
 def _walked(path: Path, siting: RecordedSiting | None, cache: Path | None) -> Iterator[Comparison]:
@@ -354,7 +361,7 @@ def _proof(run: Result | Compared, told: RecordedSiting, folder: Path) -> Proof:
 
 
 def _not_proved(told: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    then, now = told.get("environment"), found["environment"]
-    other = [n for n in now if not isinstance(then, dict) or then.get(n) != now[n]]
+    then, now = told["environment"], found["environment"]
+    other = [name for name in now if then.get(name) != now[name]]
     versions = f"; here other versions of {', '.join(other)}" if other else ""
     return f"the day that the run names, how long it took, and the versions it names{versions}"

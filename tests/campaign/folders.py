@@ -1,9 +1,10 @@
 """The campaign of forged folders: what is changed in a run's folder is found, and named, by `verify`.
 
-`python tests/campaign/folders.py --forgeries 500`: a run of the town by each model, and of that folder a copy at a time
-with one thing forged: an entry of the manifest, a cell, row or column of a table or layer, a figure in the report or
-the workbook, a file that is gone, swapped, cut short, a link or an older run's. Every other forger also lists the new
-hash, so that only what the file says can betray it. A change ends found and named; not named; missed; or with an error.
+`python tests/campaign/folders.py --forgeries 500`: a run of the town by each model, and each other command, and of that
+folder a copy at a time with one thing forged: an entry of the manifest, a cell, row or column of a table or layer, a
+figure in the report, the workbook, or wherever it stands, a file that is gone, swapped, cut short, a link or an older
+run's. Every other forger also lists the new hash, so that only what the file says can betray it. A change ends found
+and named; not named; missed; or with an error.
 """
 
 from __future__ import annotations
@@ -12,14 +13,18 @@ import argparse
 import copy
 import json
 import random
+import re
 import shutil
 import sqlite3
 import sys
 import tempfile
 import zipfile
 from collections import Counter
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 sys.path[:0] = [str(Path(__file__).parent)]
 
@@ -29,13 +34,16 @@ from doors import build_town
 from faults import Faults
 from shapely.affinity import translate
 
-from accessibility.cli import verifying
+from accessibility.cli import tiling, verifying
+from accessibility.cli.comparing import run_compare
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
-from accessibility.cli.pack import run_site
+from accessibility.cli.pack import run_cover, run_site
+from accessibility.cli.tiling import Tiling, run_tiles
 from accessibility.cli.verifying import run_verify
 from accessibility.present.manifest import list_files
 from accessibility.study.proposing import Question
+from accessibility.tiles.measuring import measure_tile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,17 +66,50 @@ UNCHECKED = ("seconds", "environment")
 _QUESTION = "siting.question."
 """Entries that may be told otherwise where the answer is the same, and is proved: the plan then answers that, too."""
 _STRANGE: tuple[Any, ...] = (None, "x", -1, [], {}, True)
-_FILE_OF = {"geotiff": "walk_minutes.tif"}
-_CSV = ("sites.csv", "districts.csv", "quality.csv", "dictionary.csv")
+_FILE_OF = {"geotiff": "walk_minutes.tif|geotiff"}
+
+
+def _propose(asked: dict[str, Any], study: Path, out: Path, options: Options) -> None:
+    run_site(study, Question(**asked), out, options, Silence())
+
+
+def _cover(study: Path, out: Path, options: Options) -> None:
+    run_cover(study, out, replace(options, shapefile=True, geotiff=True), Silence())
+
+
+def _compare(study: Path, out: Path, options: Options) -> None:
+    scenarios = study.with_name("scenarios.toml")
+    scenarios.write_text('[[scenario]]\nname = "bank"\nopen = ["B1"]\n[[scenario]]\nname = "none"\n', encoding="utf-8")
+    run_compare(study, scenarios, out, replace(options, layers=True), Silence())
+
+
+def _tile(question: Question | None, study: Path, out: Path, options: Options) -> None:
+    run_tiles(study, out, options, Tiling.of(options), Silence(), question)
+
+
+RUNS: dict[str, Callable[[Path, Path, Options], None]] = {
+    **{name: partial(_propose, asked) for name, asked in ASKED.items()},
+    "cover": _cover,
+    "compare": _compare,
+    "tiles": partial(_tile, None),
+    "site over tiles": partial(_tile, Question(budget=6.0)),
+}
+
+
+def _measure_here(tiles: list[Any], asked: Any, _: Any, told: Callable[[Any], object]) -> dict[Any, str]:
+    """Measure tiles in this process: no cluster for a town of five places."""
+    for tile in tiles:
+        told(measure_tile(tile, asked))
+    return {}
 
 
 class Bench:
     """A run of a town, what the same question gives again, and the cache."""
 
-    def __init__(self, folder: Path, asked: str, seed: int = 1) -> None:
+    def __init__(self, folder: Path, run: str, seed: int = 1) -> None:
         self.folder, self.cache, self.out = folder, folder / "cache", folder / "town" / "out"
         self.study = build_town(folder / "town", random.Random(seed)).study
-        run_site(self.study, Question(**ASKED[asked]), self.out, Options(cache=self.cache), Silence())
+        RUNS[run](self.study, self.out, Options(cache=self.cache))
         self._again: dict[Any, Any] = {}
 
     def verify(self, folder: Path) -> Verdict:
@@ -99,9 +140,10 @@ class Bench:
 
 def forge(folder: Path, draw: random.Random) -> tuple[str, str]:
     """Forge one thing; return what, and by which name the verdict has to tell it; empty where nothing is to be told."""
-    kind = draw.choices(list(FORGERS), [weight for _, weight in FORGERS.values()])[0]
+    there = {kind: weight for kind, (_, weight, suffix) in FORGERS.items() if any(folder.rglob(f"*{suffix}"))}
+    kind = draw.choices(list(there), list(there.values()))[0]
     what, name = FORGERS[kind][0](folder, draw)
-    if (folder / name).is_file() and kind not in ("manifest", "files") and draw.random() < 0.5:
+    if (folder / name).is_file() and kind not in ("manifest", "files", "figure") and draw.random() < 0.5:
         listed = list_files(folder)
         _rewrite(folder, lambda told: told["files"].update({name: listed[name]}))
         what += ", listed anew"
@@ -166,17 +208,44 @@ def _name_of(way: tuple[Any, ...]) -> str:
         return str(way[1])
     if str(way[-1]) in _FILE_OF:
         return _FILE_OF[str(way[-1])]
-    if way[0] == "study_file" or "question" in way:
+    if "question" in way:
+        return "siting|report"  # another question has the same answer, and a report that says what was asked
+    if way[0] in ("study_file", "scenario_file"):
         return str(way[0]).removesuffix("_file")
     return next(str(key) for key in reversed(way) if isinstance(key, str))
 
 
+def _one(folder: Path, draw: random.Random, *suffixes: str) -> tuple[Path, str]:
+    """Return a file of the run, and its name there."""
+    path = draw.choice(sorted(path for path in folder.rglob("*") if path.suffix in suffixes and path.is_file()))
+    return path, path.relative_to(folder).as_posix()
+
+
 def _forge_csv(folder: Path, draw: random.Random) -> tuple[str, str]:
-    name = draw.choices(_CSV, [4, 4, 1, 1])[0]
-    frame = pd.read_csv(folder / name, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    path, name = _one(folder, draw, ".csv")
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     frame, what = _forge_frame(frame, draw)
-    frame.to_csv(folder / name, index=False, encoding="utf-8-sig")
+    frame.to_csv(path, index=False, encoding="utf-8-sig")
     return f"{name} {what}", name
+
+
+def _forge_figure(folder: Path, draw: random.Random) -> tuple[str, str]:
+    """Forge a figure of a table wherever it stands, and list all anew: nothing in the folder says otherwise."""
+    path, name = _one(folder, draw, ".csv")
+    figures = re.findall(r"(?<=,)[1-9]\d+(?:\.\d+)?(?=[,\r\n])", path.read_text(encoding="utf-8-sig"))
+    if not figures:
+        return _forge_csv(folder, draw)
+    old = draw.choice(figures)
+    new, whole = str(int(old[0]) % 9 + 1) + old[1:], re.compile(rf"(?<![\d.]){re.escape(old)}(?![\d.])")
+    for one in folder.rglob("*"):
+        if one.suffix in (".csv", ".html"):
+            text = one.read_bytes().decode()
+            one.write_bytes(whole.sub(new, text).encode())
+    told = whole.sub(new, (folder / "manifest.json").read_text(encoding="utf-8"))
+    (folder / "manifest.json").write_text(told, encoding="utf-8")
+    listed = list_files(folder)
+    _rewrite(folder, lambda told: told["files"].update({one: listed[one] for one in told["files"]}))
+    return f"{old} to {new} wherever it stands", name
 
 
 def _forge_frame(frame: Any, draw: random.Random) -> tuple[Any, str]:
@@ -222,7 +291,7 @@ def _cell(old: Any, draw: random.Random) -> Any:
 
 
 def _forge_parquet(folder: Path, draw: random.Random) -> tuple[str, str]:
-    path = folder / "demand.parquet"
+    path, name = _one(folder, draw, ".parquet")
     frame = gpd.read_parquet(path)
     if draw.random() < 0.1:
         frame = frame.set_crs("EPSG:4490", allow_override=True)
@@ -230,11 +299,11 @@ def _forge_parquet(folder: Path, draw: random.Random) -> tuple[str, str]:
     else:
         frame, what = _forge_frame(frame, draw)
     frame.to_parquet(path, index=False)
-    return f"{path.name} {what}", path.name
+    return f"{name} {what}", name
 
 
 def _forge_layers(folder: Path, draw: random.Random) -> tuple[str, str]:
-    path = folder / "coverage.gpkg"
+    path, _ = _one(folder, draw, ".gpkg")
     if draw.random() < 0.5:
         layers = gpd.list_layers(path)
         layer = draw.choice(layers["name"][layers["geometry_type"].notna()].tolist())
@@ -285,7 +354,7 @@ def _forge_proof(folder: Path, draw: random.Random) -> tuple[str, str]:
 
 
 def _forge_text(folder: Path, draw: random.Random) -> tuple[str, str]:
-    name = draw.choice(["report.html", "report.html", "coverage.html"])
+    _, name = _one(folder, draw, ".html")
     text = (folder / name).read_text(encoding="utf-8")
     at = draw.choice([k for k, sign in enumerate(text) if sign.isdigit()])
     new = str((int(text[at]) + draw.randrange(1, 10)) % 10) if text[at].isascii() else "x"
@@ -294,7 +363,7 @@ def _forge_text(folder: Path, draw: random.Random) -> tuple[str, str]:
 
 
 def _forge_workbook(folder: Path, draw: random.Random) -> tuple[str, str]:
-    path = folder / "report.xlsx"
+    path, _ = _one(folder, draw, ".xlsx", ".docx")
     with zipfile.ZipFile(path) as book:
         members = [(info, book.read(info.filename)) for info in book.infolist()]
     place = draw.choice([k for k, (_, content) in enumerate(members) if any(48 <= sign < 58 for sign in content)])
@@ -355,38 +424,39 @@ _SPOILERS: dict[str, Callable[[Path], object]] = {
     "folder": _fold,
     "renamed": lambda path: path.rename(path.with_name(f"{path.name}.old")),
 }
-FORGERS: dict[str, tuple[Callable[[Path, random.Random], tuple[str, str]], int]] = {
-    "manifest": (_forge_manifest, 8),
-    "csv": (_forge_csv, 5),
-    "parquet": (_forge_parquet, 2),
-    "layers": (_forge_layers, 3),
-    "text": (_forge_text, 1),
-    "workbook": (_forge_workbook, 1),
-    "files": (_forge_files, 3),
-    "proof": (_forge_proof, 3),
+FORGERS: dict[str, tuple[Callable[[Path, random.Random], tuple[str, str]], int, str]] = {  # how, how often, of what
+    "manifest": (_forge_manifest, 8, ".json"),
+    "csv": (_forge_csv, 5, ".csv"),
+    "figure": (_forge_figure, 2, ".csv"),
+    "parquet": (_forge_parquet, 2, ".parquet"),
+    "layers": (_forge_layers, 3, ".gpkg"),
+    "text": (_forge_text, 1, ".html"),
+    "workbook": (_forge_workbook, 1, ".xlsx"),
+    "files": (_forge_files, 3, ""),
+    "proof": (_forge_proof, 3, "proof.json"),
 }
 
 
-def run_folders(count: int, models: tuple[str, ...] = tuple(ASKED), seed: int = 1) -> Faults:
-    """Forge so many folders, spread over the models; return what was found."""
+@patch.object(tiling, "measure_tiles", _measure_here)
+def run_folders(count: int, runs: tuple[str, ...] = tuple(RUNS), seed: int = 1) -> Faults:
+    """Forge so many folders, spread over the runs; return what was found."""
     faults = Faults()
-    for number, model in enumerate(models):
+    for number, run in enumerate(runs):
         with tempfile.TemporaryDirectory(prefix="campaign-") as place:
-            bench = Bench(Path(place), model, seed)
+            bench = Bench(Path(place), run, seed)
             verdict = bench.verify(bench.out)
-            faults.hold(f"{model}, as it was", f"{verdict.lines}", true=verdict.equal)
-            for at in range(number, count, len(models)):
+            faults.hold(f"{run}, as it was", f"{verdict.lines}", true=verdict.equal)
+            for at in range(number, count, len(runs)):
                 folder = bench.forged()
                 what, name = forge(folder, random.Random(1_000_003 * seed + at))
                 try:
                     verdict = bench.verify(folder)
                     missed = verdict.equal and not (_QUESTION in what and verdict.proved)
-                    end = (
-                        "missed" if missed else "" if verdict.equal or name in "\n".join(verdict.lines) else "not named"
-                    )
+                    named = any(one in "\n".join(verdict.lines) for one in name.split("|"))
+                    end = "missed" if missed else "" if verdict.equal or named else "not named"
                 except Exception as error:  # noqa: BLE001 -- an error is a row of the table
                     end = f"{type(error).__name__}: {error}"[:200]
-                faults.hold(what.split(":")[0], f"{end} ({model}, {at}): {what}", true=not end)
+                faults.hold(what.split(":")[0], f"{end} ({run}, {at}): {what}", true=not end)
     return faults
 
 
@@ -395,9 +465,9 @@ def main() -> int:
     ask = argparse.ArgumentParser(description=__doc__)
     ask.add_argument("--forgeries", type=int, default=500)
     ask.add_argument("--seed", type=int, default=1)
-    ask.add_argument("models", nargs="*", default=tuple(ASKED))
+    ask.add_argument("runs", nargs="*", default=tuple(RUNS))
     given = ask.parse_args()
-    found = run_folders(given.forgeries, tuple(given.models), given.seed)
+    found = run_folders(given.forgeries, tuple(given.runs), given.seed)
     print(found.text())
     print(Counter(failure.split(": ")[1].split(" (")[0] for failure in found.failures))
     return int(bool(found.failures))

@@ -42,5 +42,5 @@ def test_another_circumstance_gives_the_same_bytes() -> None:
 
 
 def test_a_forged_folder_is_found_and_named() -> None:
-    faults = run_folders(12, ("relocation",), seed=7)
+    faults = run_folders(18, ("relocation", "compare", "site over tiles"), seed=7)
     assert not faults.failures, faults.text()

@@ -148,6 +148,22 @@ TAMPERED: dict[str, tuple[Callable[[Path], Any], str]] = {
         lambda f: change(f, lambda t: t["siting"].update(selected=["B1", "B1"])),
         "siting.selected.1: NOT EQUAL",
     ),
+    "approved": (
+        lambda f: change(f, lambda t: t.update(approved=None)),
+        'entries: NOT EQUAL, the run told ["approved", "',
+    ),
+    "scenarios of a proposal": (
+        lambda f: change(f, lambda t: t.update(scenario_file=t["study_file"])),
+        "entries: NOT EQUAL",
+    ),
+    "seconds": (lambda f: change(f, lambda t: t.update(seconds="approved")), "seconds: found 'approved'"),
+    "stages": (lambda f: change(f, lambda t: t.update(timings=[{"stage": "x"}])), "timings.0.cpu_s: required"),
+    "versions": (lambda f: change(f, lambda t: t["environment"].update(numpy="approved")), "environment.numpy: found"),
+    "one more version": (
+        lambda f: change(f, lambda t: t["environment"].update(excel="16.0")),
+        'environment: NOT EQUAL, the run told ["excel", ',
+    ),
+    "an idle option": (lambda f: change(f, lambda t: t["options"].update(layers=True)), "options.layers: NOT EQUAL"),
     "a warning": (lambda f: change(f, lambda t: t.update(warnings=["all is well"])), "warnings.0: NOT EQUAL"),
     "deleted": (lambda f: (f / "districts.csv").unlink(), "districts.csv: is missing"),
     "deleted and not listed": (
@@ -232,6 +248,18 @@ def test_what_lies_beside_a_run_is_told_and_a_study_elsewhere_can_be_named(
     assert any("demand.parquet: the same tables to a rounding, in other bytes" in line for line in verdict.open)
 
 
+def test_evidence_on_which_no_claim_rests_is_told(town: Path, cache: Path) -> None:
+    folder = town.with_name("placed")
+    run_site(town, Question(model="p-center", sites=1), folder, Options(cache=cache), Silence())
+    assert json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["siting"]["bound_by"] == "enumeration"
+    told = json.loads((folder / "proof.json").read_text(encoding="utf-8"))
+    (folder / "proof.json").write_text(json.dumps(told), encoding="utf-8")
+    relist(folder, "proof.json")
+    verdict = verify(folder, cache)
+    assert verdict.equal
+    assert any(line.startswith("proof.json: other figures than those found again") for line in verdict.open)
+
+
 def test_a_comparison_is_repeated_too(town: Path, cache: Path) -> None:
     scenarios = town.parent / "scenarios.toml"
     scenarios.write_text('[[scenario]]\nname = "the bank"\nopen = ["B1"]\n', encoding="utf-8")
@@ -250,6 +278,17 @@ def test_a_comparison_is_repeated_too(town: Path, cache: Path) -> None:
     verdict = verify(folder, cache)
     assert "compare.csv: does not follow from the inputs" in verdict.changed
     assert [c.name for c in verdict.comparisons if not c.equal] == ["scenarios.0.totals.gained"]
+    change(folder, lambda told: told["options"].update(docx=True, geotiff=True))
+    assert {"options.docx", "options.geotiff"} <= {c.name for c in verify(folder, cache).comparisons if not c.equal}
+
+
+def test_a_comparison_that_proposes_is_none(town: Path, cache: Path, told: Path) -> None:
+    folder = town.with_name("compared")
+    town.with_name("scenarios.toml").write_text('[[scenario]]\nname = "none"\n', encoding="utf-8")
+    run_compare(town, town.with_name("scenarios.toml"), folder, Options(cache=cache), Silence())
+    siting = json.loads((told / "manifest.json").read_text())["siting"]
+    change(folder, lambda entries: entries.update(siting=siting))
+    assert 'siting.status: NOT EQUAL, the run told "optimal", found again no such entry' in verify(folder, cache).lines
 
 
 @pytest.fixture
@@ -266,6 +305,7 @@ def told(tmp_path: Path) -> Path:
             "gap": 0, "bound_by": "certificate", "ended_by": "proof", "selected": [], "closed": [], "cost": 0,
             "covered_people": 1, "message": "",
         },
+        "seconds": 1.5, "environment": {"python": "3.11.7", "rasterio": None},
     }  # fmt: skip
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     read_told(tmp_path)
