@@ -177,7 +177,7 @@ class Comparison:
     def __str__(self) -> str:
         """Return the name and both values."""
         state = "equal" if self.equal else "NOT EQUAL"
-        return f"{self.name}: {state}, the run told {_text(self.told)}, found again {_text(self.found)}"
+        return f"{self.name}: {state}, the run told {entry_text(self.told)}, found again {entry_text(self.found)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,6 +284,15 @@ def compare_manifests(told: Mapping[str, Any], found: Mapping[str, Any]) -> Iter
     one, other = (dict(_leaves({n: v for n, v in side.items() if n not in elsewhere})) for side in (told, found))
     for name in dict.fromkeys([*one, *other]):
         yield Comparison(name=name, told=one.get(name, _ABSENT), found=other.get(name, _ABSENT))
+
+
+def entry_text(value: Any) -> str:
+    """Return an entry as a sentence tells it: a number with its thousands apart, a text as the manifest writes it."""
+    if value is None or value is _ABSENT:
+        return str(value or "no value")
+    if _is_number(value):
+        return spell_number(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def same_content(one: Path, other: Path) -> bool:
@@ -426,12 +435,3 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
-def _text(value: Any) -> str:
-    """Return an entry as a sentence tells it: a number with its thousands apart, a text as the manifest writes it."""
-    if value is None or value is _ABSENT:
-        return str(value or "no value")
-    if _is_number(value):
-        return spell_number(value)
-    return json.dumps(value, ensure_ascii=False)

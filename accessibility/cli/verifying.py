@@ -16,6 +16,7 @@ from accessibility.cli.verification import (
     Comparison,
     Verdict,
     compare_manifests,
+    entry_text,
     plain_file,
     read_told,
     recorded_file,
@@ -224,7 +225,7 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
         changed=(*changed, *proof.wrong, *held.wrong),
         comparisons=tuple(comparisons),
         proved=(*proof.proved, *held.proved),
-        recomputed=(repeated,),
+        recomputed=(repeated, *_asked(proposed)),
         open=(_not_proved(plain, found), *files.open, *proof.open, *held.open),
         beside=beside,
     )
@@ -296,6 +297,13 @@ def _question(siting: RecordedSiting) -> Question:
     except InputError as error:
         msg = f"siting.question: {error}"
         raise InputError(msg) from error
+
+
+def _asked(siting: RecordedSiting | None) -> Iterator[str]:
+    """Yield what the repeated run was asked: where it found another answer, this may be what was forged."""
+    if siting is not None:
+        told = siting.question.model_dump(exclude_none=True)
+        yield f"the answer to siting.question: {', '.join(f'{n} {entry_text(value)}' for n, value in told.items())}"
 
 
 def _inputs(told: Told, found: Mapping[str, Any]) -> Iterator[str]:

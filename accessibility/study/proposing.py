@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from accessibility.streets.network import Network
 
 MODELS = ("mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation")
+_FLOORLESS = (*SERVING, "max-min")  # models that are not about coverage, or raise the least of it themselves
 _TO_THE_END = ("backup", "relocation")  # models that stop at no gap above zero
 _WIDE_MIN = 24 * 60.0  # a day on foot: whoever has a way at all has one within it
 _MOST_PAIRS = 100_000_000
@@ -72,6 +73,11 @@ class Question:
             raise InputError(msg)
         if self.close and self.model != "relocation":
             msg = f"close asks for open sites to give up; expected model 'relocation' with it, found {self.model!r}"
+            raise InputError(msg)
+        if self.floor and self.model in _FLOORLESS:
+            msg = (
+                f"floor is a least share of people covered, which model {self.model!r} does not keep to; expected none"
+            )
             raise InputError(msg)
         limits = (("sites", self.sites, np.inf), ("budget", self.budget, np.inf), ("reach", self.reach, 1.0))
         for name, value, most in (*limits, ("floor", self.floor, 1.0), ("close", self.close, np.inf)):

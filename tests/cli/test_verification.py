@@ -258,6 +258,10 @@ def test_evidence_on_which_no_claim_rests_is_told(town: Path, cache: Path) -> No
     verdict = verify(folder, cache)
     assert verdict.equal
     assert any(line.startswith("proof.json: other figures than those found again") for line in verdict.open)
+    assert 'the answer to siting.question: model "p-center", sites 1, floor 0, close 0, gap 0' in verdict.recomputed
+    change(folder, lambda told: told["siting"]["question"].update(floor=0.5))
+    floor = "floor is a least share of people covered, which model 'p-center' does not keep to; expected none"
+    assert verify(folder, cache).changed == (f"siting.question: {floor}",)
 
 
 def test_a_comparison_is_repeated_too(town: Path, cache: Path) -> None:
