@@ -386,7 +386,8 @@ def rows_of_districts(
     source
         The file, for messages.
     given
-        The column that names the district, by code, label or name; where not given, the one that names most.
+        The column that names the district, by code, label or name; where not given, the one that names most that no
+        others share.
 
     Raises
     ------
@@ -399,7 +400,8 @@ def rows_of_districts(
     nowhere = np.full((len(table), 2), np.nan)
     texts = {column: table[column].map(cell_text).to_numpy(dtype=object) for column in columns}
     counts = {column: int((first_rows(texts[column], districts, shared=True) >= 0).sum()) for column in columns}
-    best = max(counts, key=lambda column: counts[column], default=None)
+    sure = {column: int((first_rows(texts[column], districts) >= 0).sum()) for column in columns}
+    best = max(counts, key=lambda column: (sure[column], counts[column]), default=None)
     if best is None or not counts[best]:
         shown = ", ".join(map(str, districts.index[:_SHOWN]))
         msg = (

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
-from accessibility.sources.tables.columns import attributes, columns_meaning, numbers
-from accessibility.wording import plain_words
+from accessibility.sources.tables.columns import attributes, columns_meaning, numbers, year_of
+from accessibility.wording import day_text, plain_words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
 
 # ruff: noqa: RUF001, RUF002 -- Chinese has its own punctuation
 
 
 PER_AREA = re.compile(
-    r"(?:/|\b(?:per|je|pro)\b)\s*(?:sq(?:uare|\.)?\s*)?(?:km|kilomet|mi\b|mi2|mile|ha\b|hectare|hektar|acre)"
+    r"(?:/|\b(?:per|je|pro)\b)\s*(?:sq(?:uare|\.)?\s*)?(?:km|kilomet|mi\b|mi2|mile|ha\b|hectare|hektar|acre|m\^?2\b)"
     r"|\b(?:km|ha)\s*(?:\^|\*\*)?\s*-\s*[12]\b|[/每]\s*(?:平方公里|平方千米|公顷|亩|平方米)",
     re.IGNORECASE,
 )
@@ -27,25 +29,32 @@ _THOUSAND = r"1[, ]?000s?\b(?!\s*m)"
 _ENDS = r"(?=\s*(?:人|名|口|$|[)\]】/]))"
 _HELD = {  # words as short as the ten letters of a Shapefile's name may leave them
     "a density": r"densit|dichte|密度|\bpop ?den\b",
-    "millions": rf"millio|百万|亿{_ENDS}|\b10\s*(?:\^|\*\*)\s*6\b|\b1e6\b",
+    "millions": rf"millio|\b(?:mio|mln)\b|млн|百万|亿{_ENDS}|\b10\s*(?:\^|\*\*)\s*6\b|\b1e6\b",
     "ten thousands": rf"万{_ENDS}|\bwan\b|\b10\s?k\b|\b10[, ]?000s?\b(?!\s*m)|\b10\s*(?:\^|\*\*)\s*4\b|\b1e4\b",
     "thousands": "|".join(
         (
-            rf"thousa|千{_ENDS}|'000|\b10\s*(?:\^|\*\*)\s*3\b|\b1e3\b|[ (]k\)?$",
+            rf"thousa|\btsd\b|тыс|千{_ENDS}|'000|\b10\s*(?:\^|\*\*)\s*3\b|\b1e3\b|[ (]k\)?$",
             rf"(?:\bin |[(/x×*]\s?){_THOUSAND}|\b{_THOUSAND}\s*(?:of )?(?:persons?|people|inhabitants|pop|人)",
         )
     ),
     "hundreds": rf"百{_ENDS}|\bhundreds?\b",
-    "a share": r"%|\b(?:pct|share|ratio|rate)\b|\bpercent?|propor|fraction|占比|比例|比重|百分比|率(?=$|\W)",
+    "an average": r"[/每]户|户均|人均|\b(?:per|each) (?:household|family|capita|dwelling)",
+    "a share": r"[%‰]|\b(?:pct|share|ratio|rate)\b|\bpercent?|propor|fraction|占比|比例|比重|百分比|率(?=$|\W)",
     "a logarithm": r"\blog(?:10|2)?\b|\bln\b",
     "running sums": r"\bcumulat|\brunning (?:total|sum)|累计|累积",
 }
 _OTHERS = {
-    "households": r"\bhouseholds?\b|\bfamilies\b|户数|住户|家庭户",
+    "households": r"\bhouseholds?\b|\bhhs?\b|\bfamilies\b|户数|住户|家庭户|[(/]户(?=\)|$)",
+    "visits": r"人次|\bvisits?\b",
     "dwellings": r"\bdwellings?\b|\bhousing units?\b|住房|套数",
     "jobs": r"\bjobs?\b|\bemploy|就业|岗位",
     "births or deaths": r"\bbirths?\b|\bdeaths?\b|出生|死亡",
     "changes": r"\b(?:change|growth|increase|decrease|increment)\b|净增|增长|新增|增量|增减|变化",
+    "people registered there, wherever they live": r"户籍|户口|\bregistered\b|\bhukou\b",
+    "people to come": (
+        r"(?:规划|设计|目标|预测|远期)年?末?(?:常住|总)?人口|人口(?:规模)?预测"
+        r"|\b(?:projected|projections?|forecast|planned)\b"
+    ),
     "ranks or scores": r"\b(?:rank|ranking|score|index)\b|排名|名次|位次|得分|评分|指数",
 }
 _SHOWS = {
@@ -66,11 +75,17 @@ _PARTS = {
         r"\b(?:under|over|above) ?\d{1,2}\b|(?<!\d)\d{1,2} ?(?:\+|plus\b)|\b(?:elderly|children)\b"
         r"|\d{1,2}周?岁|老年人口?(?=$|\W|\d)|老龄人口|儿童人口"
     ),
+    "some people": (
+        r"(?:城镇|城市|农村|乡村|农业|非农业?|流动|外来|暂住|就业|失业|贫困|参保)(?:常住)?人口|参保人数|抽样"
+        r"|\b(?:insured|migrants?|sampled)\b"
+    ),
 }
+_RAISED = re.compile("(?<=10)[\xb2\xb3\u2070-\u2079]+")  # of ten
 _UNIT = re.compile(
     r"单位\s*[:为是]?\s*([^)\]】]+)|\b(?:units?|unit of measure)\s*[:=]\s*([^)\]]+)|\b(in [\w', ]+)|^\(([^)]*)\)$",
     re.IGNORECASE,
 )
+_UNIT_OF_OTHERS = re.compile(r"户|人次|households?|hhs?|dwellings?|jobs?|visits?")
 _PERSONS = re.compile(r"人|个|persons?|people|inhabitants")
 
 
@@ -86,7 +101,7 @@ def held_instead(text: str) -> str:
     >>> [held_instead(text) for text in ("population", "万州区人口", "pop_1000m", "户籍人口")]
     ['', '', '', '']
     """
-    plain = plain_words(text)
+    plain = plain_words(_RAISED.sub(r"^\g<0>", text))
     if PER_AREA.search(plain):
         return "a density"
     return next((what for what, pattern in _HELD.items() if re.search(pattern, plain)), "")
@@ -98,7 +113,7 @@ def counted_instead(text: str) -> str:
     Examples
     --------
     >>> counted_instead("户数"), counted_instead("户籍人口"), counted_instead("Dwellings 2020")
-    ('households', '', 'dwellings')
+    ('households', 'people registered there, wherever they live', 'dwellings')
     """
     plain = plain_words(text)
     return next((what for what, pattern in _OTHERS.items() if re.search(pattern, plain)), "")
@@ -139,12 +154,15 @@ def unit_of_title(title: str) -> str:
     --------
     >>> [unit_of_title(text) for text in ("单位：万人", "Population (in thousands)", "单位：人、万元", "万人计划 2020")]
     ['ten thousands', 'thousands', '', '']
+    >>> unit_of_title("单位：户"), unit_of_title("填报单位：就业局")
+    ('households', '')
     """
     plain = unicodedata.normalize("NFKC", title).strip()
     for found in _UNIT.finditer(plain):
         parts = [part.strip() for part in re.split(r"[、,;/](?!\d)", "".join(filter(None, found.groups())))]
         if not any(_PERSONS.fullmatch(part) for part in parts):
-            said = next(filter(None, map(held_instead, parts)), "")
+            units = (counted_instead(f"({part})") for part in parts if _UNIT_OF_OTHERS.fullmatch(part.casefold()))
+            said = next(filter(None, (*map(held_instead, parts), *units)), "")
             if said:
                 return said
     return ""
@@ -189,16 +207,23 @@ def refuse_no_persons(table: pd.DataFrame, column: str, source: str) -> None:
     column, source
         The column and the file.
     """
-    for what in filter(None, (held_instead(column), table.attrs.get("units", {}).get(column, ""))):
-        msg = f"{source}: column {column!r} seems to hold {what}; expected persons"
-        raise InputError(msg)
-    units = (name for name in attributes(table) if _UNIT_HEADING.fullmatch(plain_words(name)))
-    beside = (f"{name}: {cell}" for name in units for cell in table[name].unique())
-    for title in (*table.attrs.get("titles", ()), *beside):
+    for what in (held_instead(column), table.attrs.get("units", {}).get(column, "")):
+        if what and what not in _OTHERS:
+            msg = f"{source}: column {column!r} seems to hold {what}; expected persons"
+            raise InputError(msg)
+    for title in _titles(table):
         what = unit_of_title(title)
-        if what:
+        if what and what not in _OTHERS:
             msg = f"{source}: the title {title!r} says {what}; expected persons in column {column!r}"
             raise InputError(msg)
+
+
+def _titles(table: pd.DataFrame) -> Iterator[str]:
+    """Yield what is said of a whole table: its titles and notes, and the cells of a column of units."""
+    yield from table.attrs.get("titles", ())
+    for name in attributes(table):
+        if _UNIT_HEADING.fullmatch(plain_words(name)):
+            yield from (f"{name}: {cell}" for cell in table[name].unique())
 
 
 def report_no_persons(table: pd.DataFrame, column: str, source: str, *, given: bool) -> list[Finding]:
@@ -212,7 +237,10 @@ def report_no_persons(table: pd.DataFrame, column: str, source: str, *, given: b
         Whether the study names the column.
     """
     found = []
-    unit = counted_instead(column)
+    said = (table.attrs.get("units", {}).get(column, ""), *map(unit_of_title, _titles(table)))
+    unit = next((what for what in (counted_instead(column), *said) if what in _OTHERS), "")
+    if not unit and year_of(column) > int(day_text()[:4]):
+        unit = "people to come"
     if unit:
         message = f"column {column!r} seems to count {unit}: whatever is said of people is said of these"
         found.append(Finding(code="no-persons", source=source, message=message))
@@ -221,6 +249,7 @@ def report_no_persons(table: pd.DataFrame, column: str, source: str, *, given: b
         if unit:
             message = f"the name {name!r} speaks of {unit}; read as persons: is that right?"
             found.append(Finding(code="unit-by-name", source=source, message=message))
+    for name in (source.rsplit(".", 1)[0], table.attrs.get("sheet", ""), column):
         unit = part_of_people(name)
         if unit:
             message = f"the name {name!r} speaks of {unit}; read as all people: is that right?"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from accessibility.errors import InputError
+from accessibility.streets.hours import holds_at, is_shut_by_day, speaks_of_times_alone
 from accessibility.streets.lifecycle import (
     STANDING_KEYS,
     WALKED_KEYS,
@@ -64,6 +65,7 @@ _SIDES = ("sidewalk", "sidewalk:both", "sidewalk:left", "sidewalk:right")
 _GATES = frozenset(
     {"gate", "lift_gate", "swing_gate", "sliding_gate", "wicket_gate", "hampshire_gate", "kissing_gate"}
     | {"door", "turnstile", "full-height_turnstile", "security_control", "sally_port", "entrance"}
+    | {"yes", "chain", "rope", "debris"}  # of whatever kind; bollards and blocks with `access=no` stop cars
 )
 _WALLS = frozenset({"wall", "fence", "city_wall", "retaining_wall"})
 _ALONG, _AGAINST = frozenset({"yes", "true", "1"}), frozenset({"-1", "reverse"})
@@ -93,15 +95,6 @@ SHORT_TUNNEL_M = 100.0
 _WHOLE = frozenset({"duration", "opening_hours", "foot:conditional", "access:conditional"})
 _MOST_READINGS = 64  # of one way whose tags have several values
 _SHUT = frozenset({"no", "private"})
-_WEEK = {"mo": "1", "tu": "2", "we": "3", "th": "4", "fr": "5", "sa": "6", "su": "7"}
-_DAYS = re.compile(r"\b(mo|tu|we|th|fr|sa|su)(?:\s*-\s*(mo|tu|we|th|fr|sa|su))?\b")
-_TIMES = re.compile(r"(\d?\d:\d\d)\s*(?:-\s*(\d?\d:\d\d)|\+)")
-_SUNS = {"sunrise": "07:00", "dawn": "06:30", "sunset": "18:00", "dusk": "18:30"}  # about; only noon is asked for
-_SUN = re.compile("|".join(_SUNS))
-_ELSE = re.compile(r"[a-z]", re.IGNORECASE)
-_SHUT_WORD = re.compile(r"\b(off|closed)\b")
-_OFFICE_HOURS = ("10:00", "12:00", "15:00")  # a counter may close at noon, and so may a gate
-_HOURS = re.compile(r"\d:\d\d|sunrise|sunset|dawn|dusk|24/7|\b(?:mo|tu|we|th|fr|sa|su|ph)\b", re.IGNORECASE)
 
 
 class Walk(NamedTuple):
@@ -210,7 +203,7 @@ class FootAccess:
             return True
         hours = tags.get("opening_hours", "")
         locked = tags.get("locked") == "yes" and not hours
-        shut = (access in BLOCKED and not any(map(_holds_at_noon, hours.split(";")))) or _is_shut_by_day(hours)
+        shut = (access in BLOCKED and not any(map(holds_at, hours.split(";")))) or is_shut_by_day(hours)
         return (barrier in _GATES or _is_door(tags)) and (locked or shut or access in RESIDENTS)
 
     def has_keys(self, tags: Mapping[str, str]) -> bool:
@@ -320,35 +313,9 @@ def value_by_day(text: str) -> str:
     found = ""
     for clause in re.split(r";(?![^(]{0,255}\))", text):  # as long as a value of OpenStreetMap is
         value, _, when = (part.strip() for part in clause.partition("@"))
-        if value in ALLOWED or (value in _SHUT and not _ELSE.search(_HOURS.sub("", when))):
-            found = value if any(map(_holds_at_noon, when.split(";"))) else found
+        if value in ALLOWED or (value in _SHUT and speaks_of_times_alone(when)):
+            found = value if any(map(holds_at, when.split(";"))) else found
     return found
-
-
-def _is_shut_by_day(hours: str) -> bool:
-    """Return whether a gate is shut through a Wednesday's office hours: open by night, on other days, or never."""
-    parts = [part.strip() for part in hours.lower().split(";")]
-    opened = [part for part in parts if not _SHUT_WORD.search(part)]
-    if not opened:  # "off"; who writes "22:00-06:00 off" or "Sa,Su off" means that it is open at other times
-        return bool(hours.strip()) and not _HOURS.search(hours)
-    said = all(_HOURS.search(part) and not _ELSE.search(_HOURS.sub("", part)) for part in opened)
-    return said and not any(_holds_at_noon(part, time) for part in opened for time in _OFFICE_HOURS)
-
-
-def _holds_at_noon(when: str, time: str = "12:00") -> bool:
-    """Return whether a condition speaks of hours or days, and noon of a Wednesday, or another time, is among them."""
-    when = _SUN.sub(lambda named: _SUNS[named[0]], when.lower())
-    days = [(_WEEK[first], _WEEK[last or first]) for first, last in _DAYS.findall(when)]
-    hours = [(first.zfill(5), (last or "24:00").zfill(5)) for first, last in _TIMES.findall(when)]
-    if not (days or hours or "24/7" in when):
-        return False
-    return _among(_WEEK["we"], days) and _among(time, hours)
-
-
-def _among(time: str, spans: list[tuple[str, str]]) -> bool:
-    """Return whether a time lies in a span, which may end in the next week or day; no span is all the time."""
-    held = (first <= time <= last if first <= last else time >= first or time <= last for first, last in spans)
-    return not spans or any(held)
 
 
 def _by_day(tags: Mapping[str, str]) -> Mapping[str, str]:

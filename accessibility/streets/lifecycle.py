@@ -74,6 +74,7 @@ _STRONG = re.compile(
 _DATE = re.compile(r"\d+(\s*[-./年月]\s*\d+)*\s*[年月日]?\s*(起|底|初)?|自(?=\s*$|\s*\d)|于(?=\s*\d)")
 _SERIAL = range(20_000, 80_000)  # days since 1900, as spreadsheets count them
 _FIRST_SERIAL = dt.date(1899, 12, 30)
+_EPOCH, _EPOCH_DAY = {10: 1, 13: 1_000}, dt.date(1970, 1, 1)  # digits of seconds, and of milliseconds, since then
 _DAY = re.compile(
     r"(?<!\d)(?:19|20)\d\d(?:(?P<month>[01]\d)(?P<day>[0-3]\d)|\s*[-./年]\s*(?P<m>\d{1,2})(?:\s*[-./月]\s*(?P<d>\d{1,2}))?)?(?!\d)"
 )
@@ -112,10 +113,14 @@ def said_day(text: str) -> str:
     --------
     >>> [said_day(text) for text in ("2024年5月1日", "20220301", "44621.0", "2022.3", "2021", "17:30", "soon")]
     ['2024-05-01', '2022-03-01', '2022-03-01', '2022-03', '2021', '', '']
+    >>> said_day("1646092800"), said_day("1646092800000")
+    ('2022-03-01', '2022-03-01')
     """
     plain = text.removesuffix(".0")
     if plain.isdecimal() and int(plain) in _SERIAL:
         return (_FIRST_SERIAL + dt.timedelta(days=int(plain))).isoformat()
+    if plain.isdecimal() and len(plain) in _EPOCH:
+        return (_EPOCH_DAY + dt.timedelta(seconds=int(plain) // _EPOCH[len(plain)])).isoformat()
     found = _DAY.search(text)
     if found is None:
         return ""

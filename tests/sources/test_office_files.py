@@ -94,6 +94,7 @@ def test_rows_that_are_struck_through_and_comments_are_told(tmp_path: Path) -> N
     assert len(table) == 5
     assert {finding.code: str(finding) for finding in findings} == {
         "struck-rows": "t.xlsx: 1 rows are struck through in sheet 'Sheet' and read like the others: rows 3",
+        "struck-cells": "t.xlsx: 1 cells are struck through in sheet 'Sheet' and read like the others: rows 5",
         "unread-comments": "t.xlsx: 1 cells of sheet 'Sheet' have comments that are not read: row 6 '已撤销 2023年'",
     }
 

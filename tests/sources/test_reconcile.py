@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shapely import box
 
 from accessibility.errors import InputError
-from accessibility.sources.tables.people import compare_totals, read_totals, reconcile_people
+from accessibility.sources.tables.totals import compare_totals, read_totals, reconcile_people
 
 PEOPLE = np.array([10.0, 30.0, 5.0, 0.0, 7.0])
 ROW = np.array([0, 0, 1, 1, -1])

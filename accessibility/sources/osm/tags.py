@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from accessibility.errors import InputError
+from accessibility.streets.hours import opens_rarely
 from accessibility.streets.lifecycle import is_gone, is_named_gone, may_be_absent, speaks_of_end
 
 if TYPE_CHECKING:
@@ -80,17 +81,20 @@ def is_ever_open(tags: Mapping[str, str]) -> bool:
 
 
 def may_be_closed(tags: Mapping[str, str]) -> bool:
-    """Return whether a place that counts may be closed, not open yet, or for few, by its days, a note or its access.
+    """Return whether a place that counts may be closed, not open yet, or for few: by days, hours, a note or access.
 
     Examples
     --------
     >>> [may_be_closed({"amenity": "townhall"} | more) for more in ({"end_date": "2015"}, {"access": "private"})]
     [True, True]
+    >>> may_be_closed({"amenity": "townhall", "opening_hours": "Sa 09:00-12:00"})
+    True
     >>> [may_be_closed({"amenity": "townhall"} | more) for more in ({"fixme": "closed?"}, {"start_date": "1998"}, {})]
     [True, False, False]
     """
     notes = [tags.get(key, "") for key in ("note", "fixme", "description", "remark", "comment")]
     shut = tags.get("access") in ("private", "no") or tags.get("vacant", "no") != "no"
+    shut |= opens_rarely(tags.get("opening_hours", ""))
     return shut or may_be_absent(tags) or any(is_gone(note) or speaks_of_end(note) for note in notes)
 
 

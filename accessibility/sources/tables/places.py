@@ -35,7 +35,7 @@ from accessibility.sources.tables.columns import (
 from accessibility.sources.tables.plausibility import refuse_other_system, report_rounded
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
-from accessibility.sources.tables.rows import find_gone, is_machine, lists_gone
+from accessibility.sources.tables.standing import SaidGone, find_gone, is_machine, lists_gone, report_unfit
 from accessibility.streets.lifecycle import has_ended, is_gone
 
 if TYPE_CHECKING:
@@ -116,10 +116,11 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
     cells = _Cells(table, source, spec, findings)
     kind = cells.kind()
     partner = cells.partner()
-    closed = cells.closed(partner)
+    closed = cells.closed()
     cells.refuse_strange(ids)
     counts = cells.counts(closed)
     is_open = {"outlets": ~closed & counts, "banks": partner & ~closed & counts}.get(spec.role, np.zeros_like(closed))
+    cells.report_doubtful(is_open)
     cells.report_machines(is_open)
     values = {
         "name": cells.text("name"),
@@ -141,6 +142,7 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
         crs="EPSG:4326",
     )
     sites = sites[~located.missing]
+    findings += report_unfit(table, source) if spec.role == "candidates" else []
     return sites, findings + _doubles(sites, source) + _namesakes(sites, source)
 
 
@@ -159,6 +161,7 @@ class _Cells:
 
     def __init__(self, table: pd.DataFrame, source: str, spec: PlaceSpec, findings: list[Finding]) -> None:
         self.table, self.source, self.spec, self.findings = table, source, spec, findings
+        self.said: SaidGone | None = None  # what is said of sites that may be closed, once it was asked
 
     def column(self, meaning: str) -> str | None:
         return find_column(self.table, meaning, source=self.source, given=self.spec.columns.get(meaning))
@@ -175,10 +178,8 @@ class _Cells:
             self.findings.append(Finding(code=code, source=self.source, message=message, count=count))
 
     def unclear(self, texts: pd.Series[Any], bad: NDArray[np.bool_], read_as: str) -> None:
-        if bad.any():
-            self.note(
-                "unknown-word", f"{rows_text(texts, bad, 'is not understood')}; read as {read_as}", int(bad.sum())
-            )
+        message = f"{rows_text(texts, bad, 'is not understood')}; read as {read_as}"
+        self.note("unknown-word", message, int(bad.sum()))
 
     def kind(self) -> NDArray[np.object_]:
         kind = np.full(len(self.table), KIND_OF[self.spec.role], dtype=object)
@@ -202,7 +203,7 @@ class _Cells:
             raise InputError(msg)
         return words.isin(TRUE).to_numpy(dtype=bool)
 
-    def closed(self, partner: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def closed(self) -> NDArray[np.bool_]:
         """Return which sites have closed down, or are still to come: by a flag, their status, or what else says it."""
         told = [flag for flag in (self.flag("closed"), self._shut()) if flag is not None]
         words = self.plain("status")
@@ -216,12 +217,12 @@ class _Cells:
             self.unclear(words, ~known, "open")
         count = int(closed.sum())
         self.note("closed-site", f"{count} of {len(closed)} sites are closed, and not counted", count)
-        return closed | self._closed_in_words(closed, in_use, partner, read_status=not told)
+        return closed | self._closed_in_words(closed, in_use, read_status=not told)
 
     def _closed_in_words(
-        self, closed: NDArray[np.bool_], in_use: NDArray[np.bool_], partner: NDArray[np.bool_], *, read_status: bool
+        self, closed: NDArray[np.bool_], in_use: NDArray[np.bool_], *, read_status: bool
     ) -> NDArray[np.bool_]:
-        """Return which sites are closed by names, hours and remarks; tell those of which anything else says it."""
+        """Return which sites are closed by names, hours and remarks."""
         if self.spec.role == "candidates":
             return np.zeros_like(closed)
         unread = {"kind", "windows"} | (set() if read_status else {"status"})
@@ -236,8 +237,15 @@ class _Cells:
         count, of = int(gone.sum()), len(gone)
         message = f"{count} of {of} sites are closed, as {columns} says: {shown}, and not counted"
         self.note("closed-in-words", message, count)
-        doubtful = (said.surely | said.maybe) & ~closed & ~gone
-        doubtful &= partner if self.spec.role == "banks" else True
+        self.said = said
+        return gone
+
+    def report_doubtful(self, counts: NDArray[np.bool_]) -> None:
+        """Tell sites that count, and of which a column, or the name of the table, says that they may be closed."""
+        if self.said is None:
+            return
+        said = self.said
+        doubtful = (said.surely | said.maybe) & counts
         columns, shown = said.shown(doubtful, self.table.index)
         count = int(doubtful.sum())
         message = (
@@ -247,7 +255,6 @@ class _Cells:
         for name in (self.source.rsplit(".", 1)[0], self.table.attrs.get("sheet", ""), self.spec.layer or ""):
             message = f"the name {name!r} speaks of sites that are planned or closed; those that say nothing else count"
             self.note("list-of-closed", message, int(lists_gone(name)))
-        return gone
 
     def report_machines(self, counts: NDArray[np.bool_]) -> None:
         """Tell sites that count and are machines by their name or kind."""

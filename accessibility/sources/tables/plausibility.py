@@ -242,6 +242,40 @@ def refuse_other_system(
             raise InputError(msg)
 
 
+_SOURCE = re.compile(
+    r"(数据|坐标|poi)?(来源|源)|((data|coordinates?|poi) )?(source|provider|origin)|备注|remarks?|notes?"
+)
+_WORD = 20  # letters of a cell that names where something comes from
+
+
+def report_other_system(table: pd.DataFrame, coordinates: str | None, source: str) -> list[Finding]:
+    """Return a finding where rows come from a map whose coordinates are in another system than the study says.
+
+    Parameters
+    ----------
+    table
+        Cells as text.
+    coordinates
+        The system that the study says; WGS84 where it says none.
+    source
+        The file, for messages.
+    """
+    if isinstance(table, gpd.GeoDataFrame):
+        return []
+    declared = coordinates or "WGS84"
+    for column in attributes(table):
+        if not _SOURCE.fullmatch(plain_words(column)):
+            continue
+        cells = table[column].astype(str)
+        known = {text: datums_said(plain_words(text)) if len(text) <= _WORD else [] for text in cells.unique()}
+        other = np.array([len(known[text]) == 1 and known[text][0] != declared for text in cells], dtype=np.bool_)
+        if other.any():
+            text = rows_text(cells, other, "names another coordinate system")
+            message = f"column {column!r}: {text}; read as {declared} like all rows: is that right?"
+            return [Finding(code="other-system-said", source=source, message=message, count=int(other.sum()))]
+    return []
+
+
 def datums_said(plain: str) -> list[str]:
     """Return the datums that the plain words of a heading speak of.
 

@@ -20,7 +20,7 @@ from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import DATUMS, WGS84, plain_datum, to_wgs84, transform
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import AXES, attributes, find_column, parse_numbers, rows_text
-from accessibility.sources.tables.plausibility import report_two_places
+from accessibility.sources.tables.plausibility import report_other_system, report_two_places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,6 +113,7 @@ def locate_rows(table: pd.DataFrame, spec: TableSpec | None = None, *, source: s
     if datum != "WGS84":
         lonlat = np.column_stack(to_wgs84(lonlat[:, 0], lonlat[:, 1], datum))
     findings = [*located.findings, *report_two_places(table, lonlat, spec.columns, source=source)]
+    findings += report_other_system(table, spec.coordinates, source)
     return replace(located, lonlat=lonlat, given=xy, findings=findings)
 
 
@@ -227,7 +228,8 @@ def _parse_degrees(
         minutes, seconds = float(angle["min"] or 0.0), float(angle["sec"] or 0.0)
         said = {"东": "E", "西": "W", "南": "S", "北": "N"}
         sides = {said.get(side[0], side) for side in (angle["before"], angle["after"]) if side}
-        if minutes >= 60 or seconds >= 60 or len(sides) > 1 or (sides and angle["sign"]):  # noqa: PLR2004 -- of an hour
+        rounded_up = angle["sec"] is not None and re.fullmatch(r"60\.0+", angle["sec"])
+        if minutes >= 60 or (seconds >= 60 and not rounded_up) or len(sides) > 1 or (sides and angle["sign"]):  # noqa: PLR2004 -- of an hour
             continue
         wrong[row] = not sides <= set(letters)
         size = float(angle["deg"]) + minutes / 60.0 + seconds / 3_600.0

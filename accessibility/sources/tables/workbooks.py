@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import json
 import posixpath
-import re
 import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
-from accessibility.sources.quantities import held_instead
 from accessibility.sources.tables import sheetcells
+from accessibility.sources.tables.cellformats import (
+    PLAIN,
+    CellFormat,
+    cell_formats,
+    local_name,
+    struck_texts,
+    text_left,
+)
 from accessibility.sources.tables.columns import SHOWN, cell_text
 from accessibility.sources.tables.rows import MOST_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 Cell = tuple[int, int]
 
-_ZEROS = re.compile(r"0{2,}")  # a spreadsheet's format of codes that keep their leading zeros
 _THREADED, _LONGEST = "Comment:\n", 40  # what Excel writes before a comment that is answered; letters that are told
-_PERCENTAGES = {"9": "0%", "10": "0.00%"}  # formats that every workbook has
-_CURRENCY = re.compile(r"\[\$([^\]-]*)[^\]]*\]")  # whatever stands there is shown
-_CONDITION = re.compile(r"\[[^\]]*\]")
-_LITERAL = re.compile(r'"[^"]*"|[\\!].|[_*].')
 _MOST_BYTES = 1 << 30
 _SMALL_BYTES = 64 << 20
 _MOST_TIMES = 100  # as many bytes unpacked as packed; a sheet of numbers has ten times as many
@@ -88,7 +89,10 @@ def read_workbook(path: Path, sheet: str | None, findings: list[Finding]) -> Wor
         findings.append(_other_sheets(path, told))
     facts = _facts(path, chosen) if is_zip else _Facts(seen=False)
     rows = [
-        [_shown(cell, facts.zeros.get((at, column), 0)) for column, cell in enumerate(row)]
+        [
+            facts.partly.get((at, column), _shown(cell, facts.zeros.get((at, column), 0)))
+            for column, cell in enumerate(row)
+        ]
         for at, row in enumerate(told["rows"])
     ]
     spanned = _fill_down(rows, told["merged"])
@@ -149,17 +153,6 @@ def _fill_down(rows: list[list[str]], merged: list[tuple[Cell, Cell]]) -> set[Ce
     return filled
 
 
-class _Format(NamedTuple):
-    """How a cell is shown."""
-
-    zeros: int = 0  # digits that it has at least
-    unit: str = ""  # what it says that numbers are, where it says so
-    struck: bool = False
-
-
-_PLAIN = _Format()
-
-
 @dataclass(kw_only=True)
 class _Facts:
     """What a sheet of a workbook in XML holds beside values: what is hidden (rows from 1), formulas, and formats."""
@@ -167,6 +160,9 @@ class _Facts:
     seen: bool = True  # whether the workbook is in XML, so that any of it is known
     hidden: list[int] = field(default_factory=list)
     struck: list[int] = field(default_factory=list)
+    struck_cells: list[int] = field(default_factory=list)  # rows of single ones, as often as they have some
+    partly: dict[Cell, str] = field(default_factory=dict)  # what is not struck through of texts that are so in part
+    blank: list[int] = field(default_factory=list)  # rows of numbers that are shown as nothing, or as a sign
     comments: list[tuple[int, str]] = field(default_factory=list)
     hidden_columns: set[int] = field(default_factory=set)
     uncomputed: set[Cell] = field(default_factory=set)
@@ -175,13 +171,28 @@ class _Facts:
 
     def told(self, sheet: str) -> dict[str, tuple[str, int]]:
         """Return, by code, the sentence and the count of what a planner sees beside the cells of the sheet."""
-        hidden, struck = (", ".join(map(str, rows[:SHOWN])) for rows in (self.hidden, self.struck))
+        hidden, struck, cells, blank = (
+            ", ".join(map(str, dict.fromkeys(rows[:SHOWN])))
+            for rows in (self.hidden, self.struck, self.struck_cells, self.blank)
+        )
         message = f"{len(self.hidden)} rows are hidden in sheet {sheet!r} and read like the others: rows {hidden}"
         told = {"hidden-rows": (message, len(self.hidden))}
         message = (
             f"{len(self.struck)} rows are struck through in sheet {sheet!r} and read like the others: rows {struck}"
         )
         told["struck-rows"] = message, len(self.struck)
+        count = len(self.struck_cells)
+        message = f"{count} cells are struck through in sheet {sheet!r} and read like the others: rows {cells}"
+        told["struck-cells"] = message, len(self.struck_cells)
+        partly = ", ".join(f"row {at + 1} {text!r}" for (at, _), text in list(self.partly.items())[:SHOWN])
+        message = (
+            f"{len(self.partly)} cells of sheet {sheet!r} are struck through in part, and read without it: {partly}"
+        )
+        told["struck-in-part"] = message, len(self.partly)
+        message = (
+            f"{len(self.blank)} numbers of sheet {sheet!r} are shown as none, and read like the others: rows {blank}"
+        )
+        told["numbers-unshown"] = message, len(self.blank)
         shown = ", ".join(f"row {row} {text!r}" for row, text in self.comments[:SHOWN])
         more = ", ..." if len(self.comments) > SHOWN else ""
         message = f"{len(self.comments)} cells of sheet {sheet!r} have comments that are not read: {shown}{more}"
@@ -192,29 +203,39 @@ class _Facts:
         )
         return told | {"unseen-marks": (message, int(not self.seen))}
 
-    def add(self, at: int, row: ET.Element, formats: Mapping[str, _Format]) -> None:
-        """Add what a row holds."""
+    def add(self, at: int, row: ET.Element, formats: Mapping[str, CellFormat], texts: Mapping[str, str]) -> None:
+        """Add what a row holds, by its formats and by what is left of shared texts that are struck through in part."""
         cells = list(_cells_of(at, row))
-        filled = [formats.get(cell.get("s", "0"), _PLAIN) for _, cell in cells if _has_value(cell)]
-        if filled and row.get("hidden") in ("1", "true"):
-            self.hidden.append(at + 1)
-        if filled and all(form.struck for form in filled):
-            self.struck.append(at + 1)
-        self.uncomputed |= {place for place, cell in cells if _is_uncomputed(cell)}
-        for place, cell in cells if formats else ():
-            form = formats.get(cell.get("s", "0"), _PLAIN)
+        struck = []
+        for place, cell in cells:
+            if not _has_value(cell):
+                continue
+            form, left = formats.get(cell.get("s", "0"), PLAIN), text_left(cell, texts)
+            struck.append(form.struck or left == "")
             if form.zeros:
                 self.zeros[place] = form.zeros
-            if form.unit and cell.get("t", "n") == "n" and _has_value(cell):
-                self.units[place] = form.unit
+            if cell.get("t", "n") == "n":
+                self.units |= {place: form.unit} if form.unit else {}
+                self.blank.extend([at + 1] if form.blank else [])
+            if left:
+                self.partly[place] = left
+        if struck and row.get("hidden") in ("1", "true"):
+            self.hidden.append(at + 1)
+        self._add_struck(at, struck)
+        self.uncomputed |= {place for place, cell in cells if _is_uncomputed(cell)}
+
+    def _add_struck(self, at: int, struck: Sequence[bool]) -> None:
+        """Add a row whose cells are struck through or not."""
+        whole = bool(struck) and all(struck)
+        self.struck.extend([at + 1] if whole else [])
+        self.struck_cells.extend([] if whole else [at + 1] * sum(struck))
 
     def add_open(self, at: int, row: ET.Element, struck: Collection[str], *, hidden: bool) -> None:
         """Add what a row of an open document holds, by the names of the styles that strike through."""
         self.units |= {(at, place): "a share" for place in _percentages(row)}
-        filled = [cell for cell in row if any(_local(part) == "p" for part in cell)]
+        filled = [cell for cell in row if any(local_name(part) == "p" for part in cell)]
         self.hidden.extend([at + 1] if filled and hidden else [])
-        if filled and all(_attributes(cell).get("style-name") in struck for cell in filled):
-            self.struck.append(at + 1)
+        self._add_struck(at, [_attributes(cell).get("style-name") in struck for cell in filled])
         self.comments.extend((at + 1, text) for text in _annotations(row))
 
 
@@ -230,10 +251,11 @@ def _facts(path: Path, sheet: str) -> _Facts:
         part = _part_of(archive, sheet)
         if part not in parts:
             return facts
-        formats = _formats(archive) if "xl/styles.xml" in parts else {}
+        formats = cell_formats(archive) if "xl/styles.xml" in parts else {}
+        texts = struck_texts(archive) if "xl/sharedStrings.xml" in parts else {}
         with archive.open(part) as stream:
             for at, row in _rows_of(stream, facts.hidden_columns):
-                facts.add(at, row, formats)
+                facts.add(at, row, formats, texts)
         facts.comments.extend(_comments(archive, part))
     return facts
 
@@ -244,7 +266,7 @@ def _open_facts(stream: IO[bytes], sheet: str) -> _Facts:
     struck: set[str] = set()
     for event, element in ET.iterparse(stream, events=("start", "end")):  # noqa: S314 -- sizes are bounded above
         said = _attributes(element)
-        what, hidden = _local(element), said.get("visibility", "visible") != "visible"
+        what, hidden = local_name(element), said.get("visibility", "visible") != "visible"
         if what == "style" and event == "end" and any(map(_strikes, element)):
             struck.add(said.get("name", ""))
         if what == "table":
@@ -280,8 +302,8 @@ def _strikes(properties: ET.Element) -> bool:
 def _annotations(row: ET.Element) -> Iterator[str]:
     """Yield the comments of a row of an open document."""
     for comment in row.iter():
-        if _local(comment) == "annotation":
-            yield _told_text("".join(part.itertext()) for part in comment if _local(part) == "p")
+        if local_name(comment) == "annotation":
+            yield _told_text("".join(part.itertext()) for part in comment if local_name(part) == "p")
 
 
 def _comments(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[int, str]]:
@@ -296,8 +318,8 @@ def _comments(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[int, str]]:
             continue
         for comment in ET.fromstring(archive.read(target)).iter():  # noqa: S314
             row = comment.get("ref", "").lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-            if _local(comment) == "comment" and row.isdecimal():
-                yield int(row), _told_text(text.text or "" for text in comment.iter() if _local(text) == "t")
+            if local_name(comment) == "comment" and row.isdecimal():
+                yield int(row), _told_text(text.text or "" for text in comment.iter() if local_name(text) == "t")
 
 
 def _told_text(parts: Iterable[str]) -> str:
@@ -314,59 +336,18 @@ def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:
     own = {
         element.get("name", ""): next((v for k, v in element.attrib.items() if k.endswith("}id")), "")
         for element in ET.fromstring(archive.read("xl/workbook.xml")).iter()  # noqa: S314 -- sizes are bounded above
-        if _local(element) == "sheet"
+        if local_name(element) == "sheet"
     }
     relations = ET.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
     target = next((r.get("Target", "") for r in relations if r.get("Id") == own.get(sheet)), "")
     return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
 
-def _formats(archive: zipfile.ZipFile) -> dict[str, _Format]:
-    """Return the cell styles that show a cell in another way than plainly."""
-    codes, told = dict(_PERCENTAGES), {}
-    struck: set[str] = set()
-    for element in ET.fromstring(archive.read("xl/styles.xml")).iter():  # noqa: S314
-        if _local(element) == "numFmt":
-            codes[element.get("numFmtId", "")] = element.get("formatCode", "")
-        elif _local(element) == "fonts":
-            struck = {str(at) for at, font in enumerate(element) if any(map(_is_strike, font))}
-        elif _local(element) == "cellXfs":
-            for at, style in enumerate(element):
-                code = codes.get(style.get("numFmtId", ""), "")
-                zeros = len(code) if _ZEROS.fullmatch(code) else 0
-                told[str(at)] = _Format(zeros, unit_of_format(code), style.get("fontId", "") in struck)
-    return {style: form for style, form in told.items() if form != _PLAIN}
-
-
-def _is_strike(part: ET.Element) -> bool:
-    return _local(part) == "strike" and part.get("val", "1") not in ("0", "false")
-
-
-def unit_of_format(code: str) -> str:
-    """Return what a number format of a spreadsheet says that its numbers are; nothing where they may be persons.
-
-    A format that divides by a thousand or ten thousand to show so is one of persons: those are stored.
-
-    Examples
-    --------
-    >>> [unit_of_format(code) for code in ("0.0%", '0.0"万人"', '#,##0" thousand"', '0"人/km²"')]
-    ['a share', 'ten thousands', 'thousands', 'a density']
-    >>> [unit_of_format(code) for code in ("#,##0", '0"人"', '0.0,"k"', '0!.0,"万"', "General")]
-    ['', '', '', '', '']
-    """
-    first = _CONDITION.sub("", _CURRENCY.sub(r'"\1"', code)).split(";")[0]
-    bare = _LITERAL.sub("", first)
-    if re.search("[0#?],+(?![0#?,])", bare):
-        return ""
-    words = "".join(found.strip('"\\!') for found in _LITERAL.findall(first)) + re.sub("[-+0#?.,/ ]", "", bare)
-    return held_instead(f" {words}")
-
-
 def _rows_of(stream: IO[bytes], hidden: set[int]) -> Iterator[tuple[int, ET.Element]]:
     """Yield the rows of a sheet with their place from 0; each is emptied once it was looked at. Add hidden columns."""
     at, holder = -1, None
     for event, element in ET.iterparse(stream, events=("start", "end")):  # noqa: S314
-        name = _local(element)
+        name = local_name(element)
         if event == "start" and name == "sheetData":
             holder = element
         elif event == "end" and name == "col" and element.get("hidden") in ("1", "true"):
@@ -398,12 +379,8 @@ def _is_uncomputed(cell: ET.Element) -> bool:
     """Return whether a cell is an error, or a formula that was never computed; an empty text is a value."""
     if cell.get("t") in ("e", "str"):
         return cell.get("t") == "e"
-    return any(_local(part) == "f" for part in cell) and not _has_value(cell)
+    return any(local_name(part) == "f" for part in cell) and not _has_value(cell)
 
 
 def _has_value(cell: ET.Element) -> bool:
-    return any(_local(part) in ("v", "is") and (part.text or len(part)) for part in cell)
-
-
-def _local(element: ET.Element) -> str:
-    return element.tag.rpartition("}")[2]
+    return any(local_name(part) in ("v", "is") and (part.text or len(part)) for part in cell)

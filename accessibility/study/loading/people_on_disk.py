@@ -17,7 +17,7 @@ from accessibility.settlement import Settlement
 from accessibility.sources.areas import locate
 from accessibility.sources.cache import HELD, Heaps, cuts_of, some_of
 from accessibility.sources.checks import Finding
-from accessibility.sources.tables.people import Scale, compare_counts, in_none, read_totals
+from accessibility.sources.tables.totals import Scale, compare_counts, in_none, read_totals
 from accessibility.standards import SETTINGS
 from accessibility.streets.search.packing import hilbert_keys
 from accessibility.study.loading.context import people_source

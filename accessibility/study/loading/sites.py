@@ -17,8 +17,8 @@ from accessibility.sources.detection import Surroundings, suspect_datum
 from accessibility.sources.fetched.keeping import keep_places
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.tables.columns import columns_meaning, money_of
-from accessibility.sources.tables.people import read_totals
 from accessibility.sources.tables.places import PlaceSpec, has_value, read_sites
+from accessibility.sources.tables.totals import read_totals
 from accessibility.study.loading.context import Loading, assumed_datum, is_osm
 
 if TYPE_CHECKING:

@@ -122,6 +122,7 @@ def hold_inputs(
 
 def _told(name: str, given: object) -> tuple[Any, _Table]:
     """Return what is in memory of an input, None where a file has it, and what a ``study.toml`` says of it."""
+    given = given.to_pandas() if hasattr(given, "to_pandas") else given  # a frame of polars, a table of pyarrow
     if isinstance(given, str | os.PathLike):
         return None, {"path": os.fspath(given)}
     if not isinstance(given, Mapping):
