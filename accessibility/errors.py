@@ -13,9 +13,11 @@ import inspect
 import math
 import re
 import sys
+import tomllib
 from collections.abc import Generator, Iterable, Mapping
 from functools import cache, update_wrapper
 from numbers import Integral, Real
+from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -206,72 +208,12 @@ def one_line(text: str) -> str:
 
 Public = TypeVar("Public")
 
-_OURS = {
-    "Baseline": "study.what_if() makes it",
-    "Addition": "Addition(id=..., lon=..., lat=...)",
-    "Catchments": "trace_catchments(...) returns them",
-    "Conditions": "Conditions(quotas=..., floor=...)",
-    "Coverage": "measure_coverage(...) and study.coverage() return one",
-    "Demand": "Demand.from_gdf(...) makes them of a table",
-    "FootAccess": "of accessibility.streets.foot",
-    "Move": "Move(id=..., lon=..., lat=...)",
-    "Network": "Network.from_networkx(...) makes one of a graph",
-    "Prices": "Prices(site=...), of accessibility.siting.plan",
-    "Problem": "Problem.from_costs(...) and Problem.from_catchments(...) return one",
-    "Rule": "Rule.walk(minutes) and Rule.distance(kilometres) return one",
-    "Scenario": "Scenario(opened=...), or study.plan_scenario(plan.selected) of a plan",
-    "Settings": "Settings(speed_m_s=...)",
-    "Sites": "Sites.from_gdf(...) makes them of a table",
-    "Sizes": "of accessibility.siting.plan",
-    "SitingPlan": "the solvers and study.site(...) return one",
-    "Snapped": "snap_study(network, demand, sites) returns it",
-    "Standard": "Standard(urban=Rule.walk(15), rural=Rule.distance(5))",
-    "Trial": "study.what_if() returns one",
-    "Tree": "of accessibility.siting.tree",
-    "Walker": "Walker(speed_m_s=1.0)",
-}
-"""Types of this package, each with where one comes from."""
-_THEIRS = {
-    "GeoDataFrame": "geopandas.read_file(...) returns one",
-    "Axes": "of matplotlib",
-    "Map": "of folium",
-    "Graph": "of networkx, such as osmnx makes",
-    "Series": "of pandas, keyed by id",
-    "DataFrame": "",
-    "Path": "",
-    "PathLike": "",
-}
-_WORDS = {
-    "bool": "True or False",
-    "float": "a number",
-    "int": "a whole number",
-    "str": "a text",
-    "Hashable": "one id",
-    "NDArray": "one value a row",
-    "ArrayLike": "one value a row",
-    "Iterable": "a list",
-    "Sequence": "a list",
-    "tuple": "a list",
-    "Mapping": "a mapping such as a dict",
-    "Callable": "a function",
-    "PathLike": "a path",
-    "Path": "a path",
-}
-_ITEMS = {"object": "values", "Hashable": "ids", "Any": "values", "str": "texts", "float": "numbers"}
+_OURS, _THEIRS, _WORDS, _ITEMS, _ELSEWHERE = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text("utf-8")
+).values()
 _LONG = 60
 _MOST_NUMBER, _MOST_COUNT = int(sys.float_info.max), 2**63 - 1
 _ALIKE = 0.7  # of two names: "population" and "elevation" are less so
-_ELSEWHERE = {
-    **dict.fromkeys(("population", "pop", "population_column", "weight"), ("people",)),
-    **dict.fromkeys(("n", "p", "k", "p_facilities", "count"), ("sites",)),
-    **dict.fromkeys(("minutes", "cutoff", "max_time", "threshold"), ("limit", "limits")),
-    **dict.fromkeys(("supply", "capacity", "opportunities"), ("supply", "capacity")),
-    **dict.fromkeys(("speed", "speed_walking", "speed_m_s"), ("walker", "speed_m_s")),
-    **dict.fromkeys(("conditions", "constraints"), ("conditions", "siting")),
-    **dict.fromkeys(("dem", "heights"), ("elevation",)),
-    **dict.fromkeys(("crs", "datum"), ("coordinates",)),
-}
-"""What arguments are called in other packages, each with what it is called here."""
 
 
 def checked(public: Public) -> Public:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 import pandas as pd
 
 from accessibility.measures.tables import district_columns
-from accessibility.present.layers.files import GEOMETRY, SHORT_NAMES, short_names
+from accessibility.present.layers.files import GEOMETRY, SHORT_NAMES, read_schema, short_names
 from accessibility.standards import Standard
 from accessibility.wording import Wording
 
@@ -58,10 +56,8 @@ class Column:
 @cache
 def _tables() -> dict[str, tuple[Column, ...]]:
     """Return the columns of each table, those too that only some runs have."""
-    told = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-    return {
-        table: tuple(Column(name=name, **said) for name, said in columns.items()) for table, columns in told.items()
-    }
+    told = {name: table for name, table in read_schema().items() if name != "shapefile"}
+    return {name: tuple(Column(name=key, **said) for key, said in table.items()) for name, table in told.items()}
 
 
 def _columns_of(table: str, standard: Standard, parts: set[str]) -> Iterator[Column]:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accessibility.wording import day_text, plain_words
@@ -15,43 +17,9 @@ if TYPE_CHECKING:
 
     _Words = tuple[re.Pattern[str], re.Pattern[str]]
 
-_GONE = (
-    *("停用", "停业", "停办", "停运", "停诊", "停止", "关闭", "关停", "关门", "闭店", "闭馆", "歇业", "撤销", "撤消"),
-    *("撤并", "撤除", "撤点", "裁撤", "注销", "吊销", "倒闭", "破产", "拆除", "拆迁", "搬迁", "搬离", "迁出", "迁移"),
-    *("迁址", "终止", "中止", "取消", "废止", "废弃", "作废", "报废", "失效", "过期", "到期", "解约", "退出", "移交"),
-    *("暂停", "封闭", "封停", "装修", "维修", "检修", "整修", "停电", "停建", "缓建", "弃用"),
-)
-_NOT_YET = (
-    *("规划", "筹建", "筹备", "筹划", "在建", "建设中", "施工", "拟建", "拟设", "待建", "新建中", "预留"),
-    *("拟迁", "迁建", "拟迁建"),
-    *("计划建设", "计划新增", "计划设立", "计划启用", "待启用", "待开放", "待开业", "待运营", "待投用"),
-    *(f"未{word}" for word in ("启用", "开业", "营业", "开放", "开通", "运营", "运行", "投用", "投入使用", "建成")),
-    *(f"未{word}" for word in ("建", "竣工", "完工", "通车", "挂牌", "使用", "在用", "设立", "贯通")),
-)
-_GONE_ENGLISH = (
-    *("close", "closed", "closed down", "closure", "shut", "shut down", "shuttered", "inactive", "disabled", "disused"),
-    *("abandoned", "demolished", "razed", "removed", "relocated", "moved", "defunct", "decommissioned", "discontinued"),
-    *("terminated", "expired", "suspended", "dormant", "cancelled", "canceled", "revoked", "withdrawn", "ceased"),
-    *("vacant", "dismantled", "dissolved", "deleted", "retired", "renovation", "refurbishment", "merged"),
-    *("out of service", "out of order", "out of use", "no longer open", "no longer operating", "no longer in use"),
-)
-_NOT_YET_ENGLISH = (
-    *("planned", "proposed", "planning", "construction", "future", "upcoming", "pending", "unopened", "unbuilt"),
-    *("not built", "coming soon", "opening", "non operational", "nonoperational"),
-    *(f"not {word}" for word in ("open", "opened", "operating", "operational", "in use", "in service", "active")),
-    *(f"not yet {word}" for word in ("open", "opened", "operating", "operational", "in use", "in service", "active")),
-)
-_BESIDE = (
-    *("已经", "已", "现", "均", "暂时", "暂", "临时", "永久", "长期", "全面", "正在", "目前", "尚", "还", "中", "了"),
-    *("状态", "阶段", "期间", "对外", "营业", "使用", "服务", "业务", "运营", "运行", "办公", "建设", "网点", "机构"),
-    *("整顿", "整改"),
-    *("站点", "多年", "至今"),
-)
-_BESIDE_ENGLISH = (
-    *("permanently", "temporarily", "permanent", "temporary", "currently", "now", "is", "was", "has", "been", "since"),
-    *("until further notice", "due to", "for", "in", "into", "out of", "under", "down", "tbd", "trading", "branch"),
-    *("office", "outlet", "counter", "soon", "road", "street", "line", "work", "works"),
-)
+_SAID = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_GONE, _NOT_YET, _BESIDE = _SAID["chinese"].values()
+_GONE_ENGLISH, _NOT_YET_ENGLISH, _BESIDE_ENGLISH = _SAID["english"].values()
 
 
 def _any_of(words: Iterable[str], end: str = "") -> re.Pattern[str]:

@@ -22,26 +22,17 @@ if TYPE_CHECKING:
 
 OSM_SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
 _OTHER_NAMES = {  # what planners call a key
-    "roads": "network",
-    "streets": "network",
-    "people": "population",
-    "districts": "area",
+    **dict.fromkeys(("roads", "streets", "路网"), "network"),
+    **dict.fromkeys(("people", "人口"), "population"),
+    **dict.fromkeys(("districts", "区划"), "area"),
+    **dict.fromkeys(("sites", "网点"), "outlets"),
+    **dict.fromkeys(("branches", "银行"), "banks"),
+    **dict.fromkeys(("datum", "crs", "坐标"), "coordinates"),
+    **dict.fromkeys(("km", "kilometers"), "kilometres"),
     "dem": "elevation",
-    "sites": "outlets",
-    "branches": "banks",
     "file": "path",
-    "datum": "coordinates",
-    "crs": "coordinates",
     "minutes": "walk_minutes",
-    "km": "kilometres",
-    "kilometers": "kilometres",
     "speed": "speed_m_s",
-    "路网": "network",
-    "人口": "population",
-    "网点": "outlets",
-    "银行": "banks",
-    "区划": "area",
-    "坐标": "coordinates",
 }
 
 

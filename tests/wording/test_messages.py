@@ -17,11 +17,10 @@ from string import Formatter
 import pytest
 from commands import call
 from pydantic_core._pydantic_core import list_all_errors
-from sentences import findings, modules, sentences
+from sentences import PACKAGE, findings, modules, sentences
 
 from accessibility.cli.console import Silence, print_check
 from accessibility.cli.runs import run_check
-from accessibility.present import schema
 from accessibility.wording import Wording, _messages, _sentences, message_text
 
 MESSAGES = _sentences("messages")
@@ -171,13 +170,13 @@ def passes_on(form: str) -> bool:
 
 @cache
 def texts() -> str:
-    """Return every text of the package's code and columns, each piece of a formatted one on a line of its own."""
+    """Return every text of the package's code and tables, each piece of a formatted one on a line of its own."""
     nodes = [node for module in modules() for node in module.nodes if isinstance(node, ast.Constant)]
     ours = [node.value for node in nodes if isinstance(node.value, str)] + [raised.form for raised in RAISED]
     toml = ast.unparse(ast.parse(Path(tomllib.loads.__code__.co_filename).read_text("utf-8")))
     pydantic = [str(error["message_template_python"]) for error in list_all_errors()]
-    columns = Path(schema.__file__).with_suffix(".toml").read_text("utf-8")
-    return "\n".join([*ours, columns, toml, *pydantic, *map(os.strerror, errno.errorcode), *ELSEWHERE])
+    tables = [path.read_text("utf-8") for path in PACKAGE.rglob("*.toml") if path.parent.name != "wording"]
+    return "\n".join([*ours, *tables, toml, *pydantic, *map(os.strerror, errno.errorcode), *ELSEWHERE])
 
 
 def phrases(piece: str) -> list[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import numbers
 import sqlite3
+import tomllib
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +29,6 @@ from accessibility.sources.files import spellable, write_aside, write_folder
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     import geopandas as gpd
 
@@ -109,40 +110,15 @@ def _number(value: float) -> str:
 
 
 MAX_TEXT_BYTES = 254
-SHORT_NAMES = {
-    "nearest_site": "near_site",
-    "nearest_people": "near_ppl",
-    "gain_people": "gain_ppl",
-    "covered_people": "cov_ppl",
-    "covered_share": "cov_share",
-    "covered_probability": "cov_prob",
-    "marginal_per_cost": "gain_cost",
-    "urban_people": "urban_ppl",
-    "town_people": "town_ppl",
-    "rural_people": "rural_ppl",
-    "urban_covered_share": "urban_cov",
-    "town_covered_share": "town_cov",
-    "rural_covered_share": "rural_cov",
-    "rural_covered_share_radius": "rural_covr",
-    "walk_min_mean": "wmin_mean",
-    "walk_min_p50": "wmin_p50",
-    "walk_min_p90": "wmin_p90",
-    "partner_banks": "partner_bk",
-    "elderly_people": "elder_ppl",
-    "unreached_people": "unrch_ppl",
-    "streetless_people": "nostr_ppl",
-    "outlet_name": "out_name",
-    "outlet_kind": "out_kind",
-    "outlet_straight_km": "out_st_km",
-    "bank_straight_km": "bank_st_km",
-    "bank_people": "bank_ppl",
-    "candidate_id": "cand_id",
-    "candidate_name": "cand_name",
-    "candidate_min": "cand_min",
-    "candidate_km": "cand_km",
-    "candidate_straight_km": "cand_st_km",
-    "candidate_people": "cand_ppl",
-}
+
+
+@cache
+def read_schema() -> dict[str, dict[str, Any]]:
+    """Return the tables of ``schema.toml``."""
+    return tomllib.loads((Path(__file__).parents[1] / "schema.toml").read_text("utf-8"))
+
+
+SHORT_NAMES = read_schema()["shapefile"]
 """Columns whose names are too long for the format, and what they are called there."""
 _DATE = "1970-01-01"  # the format keeps the day of writing; the same inputs give the same bytes
 

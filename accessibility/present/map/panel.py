@@ -36,41 +36,13 @@ _READ = (
     *("read_no_way", "read_kilometres", "read_over", "read_several", "old_browser", "fit"),
 )
 _SWITCHED = (
-    *(
-        "switched",
-        "opening_gains",
-        "closing_loses",
-        "open_site",
-        "close_site",
-        "not_switchable",
-        "more_sites",
-        "no_match",
-        "find",
-    ),
-    *("no_district", "total", "copied", "copy", "first_sites", "people", "covered", "uncovered", "share_of"),
-    *("kind_outlet", "kind_bank", "kind_new", "no_bank", "all_sites", "all_districts", "everybody", "not_counted"),
-    *(
-        "counted",
-        "counted_nobody",
-        "counted_sites",
-        "counted_people",
-        "counted_group",
-        "some_of",
-        "alone",
-        "measured_here",
-    ),
-    *(
-        "measured_drawn",
-        "draw_group",
-        "draw_line",
-        "draw_area",
-        "draw_streets",
-        "draw_compound",
-        "pace_factor",
-        "draw_keys",
-        "no_street_here",
-    ),
-    *("finish", "corner_back", "leave"),
+    *("switched", "opening_gains", "closing_loses", "open_site", "close_site", "not_switchable", "more_sites"),
+    *("no_match", "find", "no_district", "total", "copied", "copy", "first_sites", "people", "covered"),
+    *("uncovered", "share_of", "kind_outlet", "kind_bank", "kind_new", "no_bank", "all_sites", "all_districts"),
+    *("everybody", "not_counted", "counted", "counted_nobody", "counted_sites", "counted_people"),
+    *("counted_group", "some_of", "alone", "measured_here", "measured_drawn", "draw_group", "draw_line"),
+    *("draw_area", "draw_streets", "draw_compound", "pace_factor", "draw_keys", "no_street_here", "finish"),
+    *("corner_back", "leave"),
 )
 
 
