@@ -36,7 +36,8 @@ from accessibility.cli.arguments import (
     exit_with_code,
     refuse_without,
 )
-from accessibility.cli.inputcommands import fetch, geocode_list, new_study, print_json, progress_bar
+from accessibility.cli.blank import new_study
+from accessibility.cli.inputcommands import begin_from_files, fetch, geocode_list, print_json, progress_bar
 from accessibility.errors import InputError, visible
 from accessibility.wording import Language, Wording, console_language, message_text
 
@@ -91,7 +92,7 @@ def demo(  # noqa: PLR0913 -- the options of a command
 
 
 @app.command()
-def new(
+def new(  # noqa: PLR0913 -- the options of a command
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to create.")],
     files: Annotated[
         list[str] | None,
@@ -102,32 +103,23 @@ def new(
     *,
     run: Annotated[bool, typer.Option("--run", help="Go on to coverage, map and report.")] = False,
     budget: Annotated[float | None, typer.Option(help="With --run: also propose sites for this total cost.")] = None,
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Multiply people to the official totals of districts.")
+    ] = False,
     quiet: Quiet = False,
     lang: Spoken = None,
 ) -> None:
     """Write a commented study.toml: to fill in, or filled from the files that are named."""
     language = console_language(lang)
     say = Wording("console", language)
-    refuse_without("FILE", run=run and not files)
+    refuse_without("FILE", run=run and not files, reconcile=reconcile and not files)
     refuse_without("--run", budget=None if run else budget)
     if not files:
         typer.echo(say("wrote_template", path=new_study(folder, language)))
         return
-    from accessibility.cli.starting import begin_study  # noqa: PLC0415
-
-    with progress_bar(quiet=quiet) as progress:
-        begun = begin_study(folder, files, progress, language=language)
-    for line in () if quiet else begun.lines:
-        typer.echo(visible(line))
-    if begun.error:
-        raise InputError(say("still_to_mend", path=begun.path, error=begun.error))
-    if begun.warnings and not quiet:
-        typer.echo(say("found_in_study"))
-        for line in begun.warnings:
-            typer.echo(f"  {visible(line)}")
-    typer.echo(say("wrote_study", path=begun.path))
+    path = begin_from_files(folder, files, language, reconcile=reconcile, quiet=quiet)
     if run:
-        _go_on(begun.path, budget, quiet=quiet, lang=language)
+        _go_on(path, budget, quiet=quiet, lang=language)
 
 
 def _go_on(study: Path, budget: float | None, *, quiet: bool, lang: Language | None) -> None:

@@ -1,24 +1,20 @@
-"""Commands that bring inputs: a place from servers, a list from a geocoder, a template; what all commands say with."""
+"""Commands that bring inputs: a place from servers, a list from a geocoder, files; what all commands say with."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 -- typer asks for it
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from accessibility.cli.arguments import Json, Quiet, Spoken, asked_language
 from accessibility.errors import InputError, visible
-from accessibility.sources.files import write_text
 from accessibility.wording import Language, Wording, console_language, message_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from accessibility.cli.options import Progress
-
-_TEMPLATES = Path(__file__).parents[1] / "present" / "templates"
-_TEMPLATE_OF: Mapping[Language, str] = {"en": "study.toml", "zh": "study.zh.toml"}
 
 
 def fetch(  # noqa: PLR0913 -- the options of a command
@@ -108,6 +104,29 @@ def geocode_list(  # noqa: PLR0913 -- the options of a command
     typer.echo(say("geocode_next", name=visible(into.name), precision=done.precision))
 
 
+def begin_from_files(folder: Path, files: Sequence[str], language: Language, *, reconcile: bool, quiet: bool) -> Path:
+    """Write a study.toml from files, say what they are, and return it."""
+    from accessibility.cli.starting import begin_study, reconcile_study  # noqa: PLC0415
+
+    say = Wording("console", language)
+    with progress_bar(quiet=quiet) as progress:
+        begun = begin_study(folder, files, progress, language=language)
+    lines = begun.lines
+    if reconcile and not begun.error:
+        with progress_bar(quiet=quiet) as progress:
+            begun = reconcile_study(begun.path, progress, language=language)
+    if begun.warnings:
+        lines = (*lines, say("found_in_study"), *(f"  {line}" for line in begun.warnings))
+    if begun.totals:
+        lines = (*lines, say("totals_taken" if begun.reconciled else "totals_offered", totals=begun.totals))
+    for line in () if quiet else lines:
+        typer.echo(visible(line))
+    if begun.error:
+        raise InputError(say("still_to_mend", path=begun.path, error=begun.error))
+    typer.echo(say("wrote_study", path=begun.path))
+    return begun.path
+
+
 def progress_bar(*, quiet: bool, timings: bool = False) -> Progress:
     """Return a bar that shows the steps of a run, or none; it times them where that is asked."""
     from accessibility.cli.options import Stopwatch  # noqa: PLC0415
@@ -125,50 +144,3 @@ def print_json(value: Any) -> None:
     from accessibility.present.manifest import json_line  # noqa: PLC0415
 
     typer.echo(json_line(value))
-
-
-def new_study(folder: Path, language: Language = "en") -> Path:
-    """Write a commented study.toml into a folder; an existing one stays as it is.
-
-    Parameters
-    ----------
-    folder
-        The folder; it is made where there is none.
-    language
-        Of the comments: ``en`` or ``zh``.
-
-    Returns
-    -------
-    pathlib.Path
-        The ``study.toml``.
-
-    Raises
-    ------
-    InputError
-        A study.toml is there already.
-    OutputError
-        The file cannot be written.
-
-    Examples
-    --------
-    >>> from accessibility.cli.runs import new_study
-    >>> new_study(folder / "mine").name
-    'study.toml'
-    """
-    path = unwritten_study(folder)
-    write_text(path, study_template(language))
-    return path
-
-
-def unwritten_study(folder: Path) -> Path:
-    """Return where the study of a folder will stand; a study that is there already is an InputError."""
-    path = folder / "study.toml"
-    if path.exists():
-        msg = f"{path} exists; expected a folder without a study"
-        raise InputError(msg)
-    return path
-
-
-def study_template(language: Language) -> str:
-    """Return the commented study.toml to fill in."""
-    return (_TEMPLATES / _TEMPLATE_OF[language]).read_text(encoding="utf-8")

@@ -1,11 +1,11 @@
 """What the commands do: read a study, ask it, write a folder."""
 
+from accessibility.cli.blank import new_study
 from accessibility.cli.comparing import run_compare
 from accessibility.cli.fetching import run_fetch
-from accessibility.cli.inputcommands import new_study
 from accessibility.cli.options import FetchOptions, Options, Progress, Result
 from accessibility.cli.pack import demo_folder, run_cover, run_demo, run_site, sample_study
-from accessibility.cli.starting import Begun, begin_study
+from accessibility.cli.starting import Begun, begin_study, reconcile_study
 from accessibility.cli.verifying import run_check, run_verify
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "begin_study",
     "demo_folder",
     "new_study",
+    "reconcile_study",
     "run_check",
     "run_compare",
     "run_cover",

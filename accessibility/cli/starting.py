@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accessibility.cli.inputcommands import study_template, unwritten_study
+from accessibility.cli.blank import study_template, unwritten_study
 from accessibility.errors import InputError
 from accessibility.geo.projection import DATUMS
 from accessibility.sources.detection import SWAPPED, ReadingFinding
@@ -32,6 +33,8 @@ _OF_CELLS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", 
 _OSM_TAGS: Mapping[Role, str] = {"outlets": "amenity=townhall,amenity=post_office", "banks": "amenity=bank"}
 _CHINESE = ("GCJ-02", "BD-09")  # data that only China has
 _INPUTS, _SETTLEMENT = "[inputs]\n", "[settlement]\n"
+_PEOPLE = re.compile(r"(?m)^([ \t]*population[ \t]*=[ \t]*\{[ \t]*)(reconcile = true, )?")
+_TOTALS = ("totals-compared", "reconciled")  # findings on the official totals of districts
 _OSM_CREDIT = "© OpenStreetMap contributors, ODbL"
 
 
@@ -49,6 +52,11 @@ class Begun:
         What looks wrong with the inputs.
     error
         Why the study cannot be read yet; empty where it can.
+    totals
+        How the people compare with the official totals of districts, or how they were multiplied to them; empty where
+        there are none.
+    reconciled
+        Whether they were.
 
     Examples
     --------
@@ -61,6 +69,8 @@ class Begun:
     lines: tuple[str, ...]
     warnings: tuple[str, ...]
     error: str = ""
+    totals: str = ""
+    reconciled: bool = False
 
 
 def begin_study(folder: Path, files: Sequence[str], progress: Progress, *, language: Language = "en") -> Begun:
@@ -112,8 +122,65 @@ def begin_study(folder: Path, files: Sequence[str], progress: Progress, *, langu
             read = read_study(path, progress=progress.step)
     except InputError as fault:
         error = str(fault)
-    warnings = [] if read is None else [message_text(str(f), language) for f in read.findings if f.is_warning]
-    return Begun(path=path, lines=(*lines, *taken), warnings=tuple(warnings), error=error)
+    return _begun(path, (*lines, *taken), read, language, error)
+
+
+def _begun(path: Path, lines: Sequence[str], read: Study | None, language: Language, error: str = "") -> Begun:
+    findings = () if read is None else read.findings
+    return Begun(
+        path=path,
+        lines=tuple(lines),
+        warnings=tuple(message_text(str(found), language) for found in findings if found.is_warning),
+        error=error,
+        totals=next((message_text(found.message, language) for found in findings if found.code in _TOTALS), ""),
+        reconciled=any(found.code == _TOTALS[1] for found in findings),
+    )
+
+
+def reconcile_study(path: Path, progress: Progress, *, on: bool = True, language: Language = "en") -> Begun:
+    """Write into a study.toml that people are multiplied to the official totals of districts, or that they are not.
+
+    Parameters
+    ----------
+    path
+        The ``study.toml``; the rest of it stays as it is. All of it does where it could not be read any more.
+    progress
+        Who is told how far it is.
+    on
+        Whether people are multiplied.
+    language
+        Of what is said: ``en`` or ``zh``.
+
+    Returns
+    -------
+    Begun
+        What looks wrong then, and how the people compare with the totals.
+
+    Raises
+    ------
+    InputError
+        A study whose population is not written as one table in one line, districts without totals, or the study
+        cannot be read.
+    OutputError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> from accessibility.cli.runs import reconcile_study
+    >>> reconcile_study(study, silent, on=False).reconciled
+    False
+    """
+    before = path.read_text("utf-8")
+    text, lines = _PEOPLE.subn(rf"\g<1>{'reconcile = true, ' if on else ''}", before)
+    if lines != 1:
+        msg = f"{path.name}: population is not one table in one line; expected population = {{ path = ... }}"
+        raise InputError(msg)
+    write_text(path, text)
+    try:
+        return _begun(path, (), read_study(path, progress=progress.step), language)
+    except BaseException:
+        write_text(path, before)
+        raise
 
 
 def _given(file: str) -> tuple[Path, str | None]:

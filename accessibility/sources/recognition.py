@@ -311,7 +311,9 @@ def _of_areas(path: Path, table: pd.DataFrame, people: str | None) -> Recognised
         msg = f"{path.name}: no column names its {len(table)} polygons; expected one that does, such as name or 名称"
         raise InputError(msg)
     keys = {"name": name} | ({"population": people} if people else {})
-    return Recognised(path=path, role="area", keys=keys, evidence=(("polygons", {"n": len(table), "column": name}),))
+    official = (("official_people", {"column": people}),) if people else ()
+    evidence = (("polygons", {"n": len(table), "column": name}), *official)
+    return Recognised(path=path, role="area", keys=keys, evidence=evidence)
 
 
 def _telling_column(table: pd.DataFrame) -> str | None:

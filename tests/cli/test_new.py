@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from commands import call
 from osmfiles import node, relation, way, write_osm
+from rawtowns import write_county
 
-from accessibility.cli.starting import study_text
+from accessibility.cli.console import Silence
+from accessibility.cli.starting import reconcile_study, study_text
+from accessibility.errors import InputError
 from accessibility.study.sample_county import sample_file
 from accessibility.study.schema import read_study_file
 from accessibility.study.study import read_study
@@ -105,7 +108,11 @@ def test_an_extract_alone_gives_boundaries_people_and_sites_to_look_at(
 
 
 @pytest.mark.parametrize(
-    ("words", "says"), [(["--run"], "--run without FILE"), (["--budget", 3, "a.csv"], "--budget without --run")]
+    ("words", "says"),
+    [
+        (["--run", "--reconcile"], "--run and --reconcile without FILE"),
+        (["--budget", 3, "a.csv"], "--budget without --run"),
+    ],
 )
 def test_what_would_do_nothing_alone_is_refused(
     words: list[object],
@@ -154,3 +161,40 @@ def test_settings_that_people_say_are_read(
     assert call(monkeypatch, "new", tmp_path / "town", *files, "--quiet") == 0
     assert f"from = {source}" in (tmp_path / "town" / "study.toml").read_text("utf-8")
     assert read_study(tmp_path / "town" / "study.toml").coverage().covered_people == covered
+
+
+def test_people_are_multiplied_to_the_totals_of_polygons_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = write_county(tmp_path / "raw")
+
+    def counted(name: str, *asked: str) -> list[float]:
+        assert call(monkeypatch, "new", tmp_path / name, *files, "--lang", "en", *asked) == 0
+        now = read_study(tmp_path / name / "study.toml").coverage()
+        return [now.covered_people, now.population]
+
+    assert counted("as-counted") == pytest.approx([40, 100])
+    said = capsys.readouterr().out
+    assert "named by the column 乡镇, their official people in the column 常住人口" in said
+    assert "100 people counted, 110 by the official totals of 2 districts; new --reconcile multiplies them" in said
+    assert counted("official", "--reconcile") == pytest.approx([80, 110])
+    assert "100 people multiplied to the official 110 in 2 districts: ratio 0.50 to 2.00" in capsys.readouterr().out
+    plain, scaled = (tmp_path / name / "study.toml" for name in ("as-counted", "official"))
+    assert scaled.read_text("utf-8") != plain.read_text("utf-8")
+    assert not reconcile_study(scaled, Silence(), on=False).reconciled
+    assert scaled.read_text("utf-8") == plain.read_text("utf-8")
+
+
+def test_a_study_that_cannot_be_multiplied_to_totals_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = write_county(tmp_path / "raw", (80, None))
+    assert call(monkeypatch, "new", tmp_path / "county", *files, "--quiet") == 0
+    study = tmp_path / "county" / "study.toml"
+    before = study.read_text("utf-8")
+    with pytest.raises(InputError, match="1 districts have people in it and no official total"):
+        reconcile_study(study, Silence())
+    assert study.read_text("utf-8") == before
+    study.write_text("[inputs.population]\npath = 'people.tif'\n", encoding="utf-8")
+    with pytest.raises(InputError, match="population is not one table in one line"):
+        reconcile_study(study, Silence())

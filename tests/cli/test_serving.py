@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 import uvicorn
 from browsing import CHROMIUM, OF_MAP
+from rawtowns import write_county
 
 from accessibility.cli.comparing import run_compare
 from accessibility.cli.console import Silence
@@ -702,6 +703,31 @@ def test_from_dropped_files_to_the_pack(
     cancel_and_have_again(page, tmp_path / "pack.zip", monkeypatch)
     context.close()
     assert faults == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
+def test_a_button_multiplies_people_to_the_official_totals_and_takes_that_back(
+    client: Served, chromium: Any, tmp_path: Path
+) -> None:
+    page = chromium.new_page()
+    page.goto(f"http://{client.host}/{TOKEN}/")
+    page.locator("#files").set_input_files([str(path) for path in write_county(tmp_path / "raw")])
+    page.locator("#begin").click()
+    told, remedy, warnings = page.locator("#totals span"), page.locator("#totals button"), page.locator(".warnings")
+    for covered in ("100人中40.0%", "110人中72.7%", "100人中40.0%"):
+        page.locator("#open").click()
+        page.frame_locator("#map").locator(".headline", has_text=covered).wait_for()
+        page.locator("#home").click()
+        assert ("0.9至1.1倍" in warnings.inner_text()) == (remedy.inner_text() == "按官方人口调整")
+        before = told.inner_text()
+        remedy.click()
+        page.wait_for_timeout(100)
+        page.locator("#begin:enabled").wait_for()
+        assert told.inner_text() != before
+    refused = client.post(f"/{TOKEN}/totals/sample", headers=client.origin, json={"reconcile": True})
+    assert finished(client, refused)["error"].startswith("没有研究")
+    page.close()
 
 
 class Watched:

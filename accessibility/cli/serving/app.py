@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from accessibility.cli.starting import Begun
     from accessibility.wording import Language
 
 _SCRIPTS = ("http.js", "elsewhere.js", "desk.js", "beside.js", "near.js", "studies.js")
@@ -66,6 +67,7 @@ class Page:
             Route("/assets/{name}", self.asset),
             Route("/studies", self.studies),
             Route("/studies", self.upload, methods=["POST"]),
+            Route("/totals/{key}", self.totals, methods=["POST"]),
             Route("/tab/{tab}/map/{key}", self.drawn),
             Route("/map/{key}", self.prepare, methods=["POST"]),
             Route("/ask/{what}/{key}", self.asked, methods=["POST"]),
@@ -140,9 +142,23 @@ class Page:
             job.start(12)
             with kept:
                 key, begun = self.desk.begin(called, draft, names, job)
-            return {"key": key, "lines": begun.lines, "warnings": begun.warnings, "error": self._said(begun.error)}
+            return self._told_begun(key, begun)
 
         return await self._begun(work)
+
+    async def totals(self, request: Request) -> Response:
+        """Begin to multiply the people of a study to the official totals of districts, or to take that back."""
+        key, told = request.path_params["key"], await _told(request)
+        on = isinstance(told, dict) and told.get("reconcile") is True
+
+        def work(job: Job) -> Any:
+            job.start(6)
+            return self._told_begun(key, self.desk.reconcile(key, job, on=on))
+
+        return await self._begun(work)
+
+    def _told_begun(self, key: str, begun: Begun) -> dict[str, Any]:
+        return {**vars(begun), "key": key, "path": None, "error": self._said(begun.error)}
 
     @asynccontextmanager
     async def _form(self, request: Request) -> AsyncIterator[FormData]:
@@ -205,7 +221,7 @@ def _keep(dropped: BinaryIO, path: Path) -> None:
         shutil.copyfileobj(dropped, kept)
 
 
-_FOUND = ("checking", "recognised", "warnings", "open_study", "dropped", "no_files")
+_FOUND = ("checking", "recognised", "warnings", "reconcile", "as_counted", "open_study", "dropped", "no_files")
 _TEXTS = ("gone", "moved", *_FOUND, "run", "pack_without")
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from accessibility.cli.comparing import run_compare
 from accessibility.cli.options import Options, kept_draws
 from accessibility.cli.pack import run_cover, run_site
-from accessibility.cli.starting import begin_study
+from accessibility.cli.starting import begin_study, reconcile_study
 from accessibility.errors import InputError
 from accessibility.sources.files import passing_folder, sweep
 from accessibility.study.answers import Answers
@@ -112,6 +112,25 @@ class Desk:
             key = self.free_key(name)
             draft.rename(self.folder / key)
         return key, begun
+
+    def reconcile(self, key: str, progress: Job, *, on: bool) -> Begun:
+        """Multiply the people of a study that was begun here to the official totals of districts, or take that back.
+
+        Raises
+        ------
+        InputError
+            No study of that key in the folder, or one that cannot be read so: it stays as it was.
+        """
+        own = [known for known, path in self.studies().items() if path.parent.parent == self.folder]
+        if key not in own:
+            msg = f"no study {key!r}; expected one of {', '.join(own)}"
+            raise InputError(msg)
+        path = self.folder / key / _STUDY
+        with self._lock:
+            begun = reconcile_study(path, progress, on=on, language=self.language)
+            for known in (self._open, self._answers):
+                known.pop(key, None)
+        return begun
 
     def free_key(self, name: str) -> str:
         """Return a name for a folder that is not there yet: nothing is written over. One without a name has its day."""

@@ -34,19 +34,27 @@ const begin = () => attempt(async () => {
   form.append("name", find("new-name").value);
   for (const file of chosen) form.append("files", file);
   const { result } = await done(await asked("studies", form), "checking");
-  const box = find("found"), [lines, warnings] = box.querySelectorAll("ul"), [head, bad] = box.querySelectorAll("h2");
+  const box = find("found");
   box.hidden = false;
-  head.textContent = say("recognised");
-  fill(lines, result.lines);
-  const wrong = [...(result.error ? [result.error] : []), ...result.warnings];
-  bad.textContent = wrong.length ? say("warnings") : "";
-  fill(warnings, wrong);
-  find("open").textContent = say("open_study");
-  find("open").hidden = Boolean(result.error);
-  find("open").onclick = () => open(result.key);
+  box.querySelector("h2").textContent = say("recognised");
+  fill(box.querySelector("ul"), result.lines);
+  found(result);
   await list();
   (result.error ? box : find("open")).scrollIntoView({ block: "nearest" });
 });
+// What looks wrong with a study, and the way to mend it.
+const found = ({ key, error, warnings, totals, reconciled }) => {
+  const wrong = [...(error ? [error] : []), ...warnings], [evidence, remedy] = find("totals").children;
+  find("found").querySelector(".bad").textContent = wrong.length ? say("warnings") : "";
+  fill(find("found").querySelector(".warnings"), wrong);
+  find("totals").hidden = !totals;
+  evidence.textContent = totals;
+  remedy.textContent = say(reconciled ? "as_counted" : "reconcile");
+  remedy.onclick = () => attempt(async () => found((await done(await asked(`totals/${encodeURIComponent(key)}`, { reconcile: !reconciled }), "checking")).result));
+  find("open").textContent = say("open_study");
+  find("open").hidden = Boolean(error);
+  find("open").onclick = () => open(key);
+};
 
 // The list again, or what an address says.
 const leave = () => {
