@@ -173,7 +173,7 @@ def test_readings_stay_on_a_telephone(show: Callable[..., Opened]) -> None:
     opened.page.mouse.click(*opened.point(lonlat[0]))
     popup = opened.page.locator(".leaflet-popup")
     popup.wait_for()
-    opened.page.wait_for_timeout(400)  # it moves the map until it is whole
+    opened.page.wait_for_timeout(100)  # it moves until it is whole
     box = popup.bounding_box()
     assert room["x"] <= box["x"]
     assert box["x"] + box["width"] <= room["x"] + room["width"] + 1
@@ -224,7 +224,7 @@ def test_the_map_is_never_lost(living: Opened) -> None:
     assert page.evaluate(f"{OF_MAP}.getZoom()") == pytest.approx(whole, abs=0.3)
 
 
-def test_who_sees_the_whole_area_sees_it_in_another_size_and_after_a_popup(living: Opened) -> None:
+def test_who_sees_the_whole_area_sees_it_in_another_size(living: Opened) -> None:
     page = living.page
     area = f"{OF_MAP}.options.maxBounds.pad(-0.375)"
 
@@ -235,16 +235,34 @@ def test_who_sees_the_whole_area_sees_it_in_another_size_and_after_a_popup(livin
     for wide, tall in ((820, 420), (1400, 900), (390, 800)):
         page.set_viewport_size({"width": wide, "height": tall})
         assert whole()
-    page.evaluate(f"""() => {{ const map = {OF_MAP};
-        L.popup().setLatLng({area}.getNorthWest()).setContent("at the edge of the area, ".repeat(9)).openOn(map); }}""")
-    assert not whole()
-    page.evaluate(f"{OF_MAP}.closePopup()")
-    assert whole()
     page.evaluate(f"{OF_MAP}.setZoom({OF_MAP}.getZoom() + 3, {{animate: false}})")
     zoom = page.evaluate(f"{OF_MAP}.getZoom()")
     page.set_viewport_size({"width": 1400, "height": 900})  # who looks closer goes on to
     assert not whole()
     assert page.evaluate(f"{OF_MAP}.getZoom()") == zoom
+
+
+def test_what_opens_at_the_edge_moves_itself_and_not_the_map(living: Opened) -> None:
+    page = living.page
+    area = f"{OF_MAP}.options.maxBounds.pad(-0.375)"
+    seen = f"[{OF_MAP}.getCenter().toString(), {OF_MAP}.getZoom()]"
+    before = page.evaluate(seen)
+    for corner, words in (("NorthWest", 9), ("SouthEast", 9), ("NorthEast", 2)):
+        page.evaluate(f"""() => {{ L.popup().setLatLng({area}.get{corner}()).setContent("at the edge of the area, "
+            .repeat({words})).openOn({OF_MAP}); }}""")
+        for wide, tall in ((1400, 900), (820, 420), (1400, 900)):  # as beside another map, and back
+            page.set_viewport_size({"width": wide, "height": tall})
+            page.wait_for_timeout(150)
+            box, room = (page.locator(name).last.bounding_box() for name in (".leaflet-popup", ".folium-map"))
+            assert room["x"] <= box["x"]
+            assert box["x"] + box["width"] <= room["x"] + room["width"]
+            assert room["y"] <= box["y"]
+            assert box["y"] + box["height"] <= room["y"] + room["height"] + 1
+            assert page.evaluate(f"{OF_MAP}.getBounds().contains({area})")
+        assert page.evaluate(seen) == before
+    page.evaluate(f"{OF_MAP}.setView({area}.getCenter(), 17, {{animate: false}})")
+    page.evaluate(f"L.popup().setLatLng({area}.getNorthWest()).setContent('far away').openOn({OF_MAP})")
+    assert page.evaluate(f"{OF_MAP}.getBounds().contains({area}.getNorthWest())")  # what was out of sight is gone to
 
 
 def test_a_sheet_shows_the_whole_map_with_legend_and_sources(living: Opened) -> None:

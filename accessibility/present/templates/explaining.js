@@ -9,10 +9,8 @@ const explaining = (() => {
     box.append(...said.map((text) => Object.assign(document.createElement("p"), { textContent: text, dir: "auto" })));
     const drawn = L.layerGroup(way.length ? [L.polyline(way, { ...WAY, interactive: false })] : []);
     if (place) drawn.addLayer(L.circleMarker(place, { ...PLACE, interactive: false }));
-    const popup = L.popup({ className: "tip", maxWidth: 320, autoPanPadding: [12, 12] }).setLatLng(place).setContent(box);
-    const fit = () => { if (map.getSize().x && map.getSize().y) popup.update(); };  // a map beside it makes it narrower
-    map.on("resize", fit);
-    popup.on("remove", () => { drawn.remove(); map.off("resize", fit); });
+    const popup = L.popup().setLatLng(place).setContent(box);
+    popup.on("remove", () => drawn.remove());
     drawn.addTo(map);
     popup.openOn(map);
   };

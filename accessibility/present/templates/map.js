@@ -77,6 +77,7 @@ const coverageMap = (() => {
     return table;
   };
   const TIP = { className: "tip", sticky: true };
+  L.Popup.mergeOptions({ className: "tip", maxWidth: 320, autoPan: false });  // the popup moves, not the map
   const siteCard = ({ name, what, people: effect, room, id }) =>
     card([["", plain(name)], ["", what], ["", effect], ...(room ? [["", room]] : []), ["", plain(id)]]);
   const describe = (marker, content, name) => {
@@ -92,7 +93,7 @@ const coverageMap = (() => {
     const { properties } = feature;
     names.sign(marker, plain(properties.name));
     describe(marker, () => siteCard(properties), plain(properties.name));
-    marker.bindPopup(() => panel.reading(properties.row, siteCard(properties)), { className: "tip", maxWidth: 320, autoPanPadding: [12, 12] });
+    marker.bindPopup(() => panel.reading(properties.row, siteCard(properties)));
     panel.site(feature, marker);
   };
   const groups = new Map();  // layers of sites, by kind and whether they count
@@ -161,7 +162,7 @@ const coverageMap = (() => {
     marker.setZIndexOffset(1000 - rank);
     names.pin(marker);
     describe(marker, () => siteCard(properties), `${rank} ${plain(properties.name)}`);
-    marker.bindPopup(() => panel.reading(panel.rowOf(rank), siteCard(properties)), { className: "tip", maxWidth: 320, autoPanPadding: [12, 12] });
+    marker.bindPopup(() => panel.reading(panel.rowOf(rank), siteCard(properties)));
     panel.pin(rank, marker);
   };
   let pins = null;
@@ -207,21 +208,44 @@ const coverageMap = (() => {
   // One that shows the whole area does so in another size, too: beside another map, or where the window has become narrow.
   const keepWhole = (map) => {
     const area = L.latLngBounds(data.bounds);
-    let size = map.getSize(), zoom = map.getZoom(), whole = true;
+    let size = map.getSize(), whole = true;
     const isWhole = () => map.getBounds().contains(area) && map.getZoom() >= map.getBoundsZoom(area, false, L.point(2 * MARGIN, 2 * MARGIN));
-    const reads = () => Boolean(map._popup && map.hasLayer(map._popup));
-    const settle = (nudged) => {  // by what has opened at its edge, which is nobody's wish to look elsewhere
-      whole = isWhole() || (whole && nudged && map.getZoom() === zoom && reads());
-      zoom = map.getZoom();
-    };
-    const back = () => { if (whole && !reads() && !map.getBounds().contains(area)) showArea(map); };
-    map.on("popupclose", () => setTimeout(back));  // after the click that closes it: that means what was seen
-    map.on("dragend", () => settle(false));
-    map.on("moveend", () => { if (map.getSize().equals(size)) settle(true); });
+    map.on("moveend", () => { if (map.getSize().equals(size)) whole = isWhole(); });
     map.on("resize", () => {
       if (!hasRoom(map.getSize())) return;
       size = map.getSize();
       if (whole && !document.body.classList.contains("paper")) showArea(map);
+    });
+  };
+
+  // A popup whose place is near the edge stands beside it, or below where there is no room above.
+  const keepInside = (map) => {
+    const EDGE = 12, TIP_HALF = 20;
+    const fit = (popup) => {
+      const box = popup.getElement(), size = map.getSize(), at = map.latLngToContainerPoint(popup.getLatLng());
+      if (!box || !hasRoom(size)) return;
+      const tip = box.querySelector(".leaflet-popup-tip-container");
+      box.style.translate = tip.style.translate = "";
+      const inside = L.bounds([0, 0], size).contains(at);  // one that was dragged away goes
+      const { x, y } = map.getContainer().getBoundingClientRect(), { left, top, width, height } = box.getBoundingClientRect();
+      const right = Math.max(EDGE, Math.min(left - x, size.x - EDGE - width)) - (left - x);
+      const above = top - y >= EDGE, below = at.y + EDGE + height <= size.y - EDGE;
+      const down = above ? 0 : below ? at.y + EDGE - (top - y) : EDGE - (top - y);
+      tip.hidden = inside && !above;
+      if (!inside) return;
+      box.style.translate = `${right}px ${down}px`;
+      const most = width / 2 - TIP_HALF;
+      tip.style.translate = `${Math.max(-most, Math.min(-right, most))}px 0`;
+    };
+    map.on("popupopen", ({ popup }) => {
+      if (!map.getBounds().contains(popup.getLatLng())) map.panInside(popup.getLatLng(), { padding: [3 * EDGE, 3 * EDGE], animate: false });
+      const sized = new ResizeObserver(() => fit(popup)), again = () => fit(popup);
+      sized.observe(popup.getElement());
+      map.on("moveend resize", again);
+      popup.once("remove", () => {
+        sized.disconnect();
+        map.off("moveend resize", again);
+      });
     });
   };
 
@@ -353,6 +377,7 @@ const coverageMap = (() => {
     document.addEventListener("keydown", ({ key }) => { if (key === "Escape") map.closePopup(); });
     keepInSight(map);
     keepWhole(map);
+    keepInside(map);
     paper(map);
     names.start(map);
     map.on("zoomend", () => thin(map));
