@@ -205,6 +205,12 @@ def _streets(names: gpd.GeoDataFrame) -> _Streets | None:
     return _KNOWN[id(names)]
 
 
+def gather_streets(names: gpd.GeoDataFrame | None) -> None:
+    """Make ready what tells the street of a site without a name, which is made once."""
+    if names is not None:
+        _streets(names)
+
+
 def _nearest_streets(lonlat: Any, names: gpd.GeoDataFrame | None) -> list[str]:
     """Return the name of the nearest street of each place; empty where none with a name is near."""
     found, placed = [""] * len(lonlat), np.flatnonzero(finite_rows(lonlat))

@@ -34,6 +34,7 @@ from accessibility.cli.verification import same_content
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.coverage import Coverage, measure_coverage
+from accessibility.present import symbols
 from accessibility.present.language import MapWords
 from accessibility.present.map.legends import bar_lines, gain_lines
 from accessibility.sites import Sites
@@ -316,6 +317,16 @@ def test_a_place_of_ones_own_is_measured_as_the_command_line_measures_it(tmp_pat
     assert isinstance(then, Coverage)
     assert f"{then.covered_people:,.0f}" in page
     assert desk.answers("sample").page(View(added=((float(lon), float(lat)),)), Job()) is page  # drawn once
+
+
+def test_the_first_place_of_ones_own_waits_for_nothing_that_is_made_once(
+    sample_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(symbols, "_KNOWN", {})
+    answers, (lon, lat) = Answers(sample_study), sample_study.sites.lonlat.mean(axis=0).tolist()
+    answers.page(View(), Job())
+    monkeypatch.setattr(symbols, "local_crs", None)  # of the named streets, the nearest of which names the place
+    assert answers.follow(View(added=((lon, lat),)), View(), Job())
 
 
 def test_places_of_each_kind_are_those_that_a_scenario_adds(sample_study: Study) -> None:

@@ -33,6 +33,7 @@ from accessibility.present.pages import (
     script_json,
     template_text,
 )
+from accessibility.present.symbols import gather_streets
 from accessibility.sources.files import write_text
 from accessibility.wording.cards import safe_html
 
@@ -372,6 +373,7 @@ class Followed:
     def ready(self) -> Self:
         """Return the same, with all made that the first step from here would wait for."""
         _ = self.read, self.planes, self.ways, self.sheet.dot_rows
+        gather_streets(self.sheet.backdrop.names)  # a place of one's own has no name
         return self
 
     def since(self, before: Followed) -> dict[str, Any] | None:
