@@ -33,7 +33,7 @@ const look_ = (from, to) => {
 };
 
 const cells = (row, texts_, tag) => row.replaceChildren(...texts_.map((text) => {
-  const cell = document.createElement(tag);
+  const cell = document.createElement(text ? tag : "td");  // a heading without words heads nothing
   cell.textContent = text;
   return cell;
 }));
