@@ -112,8 +112,10 @@ def begin_study(folder: Path, files: Sequence[str], progress: Progress, *, langu
     found = from_extract(recognise_files([_given(file) for file in files]))
     lines = [_told(one, say) for one in found]
     write_text(path, study_text(found, folder, language))
-    error, read = "", None
+    error, read = _lacking(found), None
     taken: list[str] = []
+    if error:
+        return _begun(path, lines, read, language, error)
     try:
         read = read_study(path, progress=progress.step)
         found, taken = _as_they_fit(found, read, say)
@@ -123,6 +125,20 @@ def begin_study(folder: Path, files: Sequence[str], progress: Progress, *, langu
     except InputError as fault:
         error = str(fault)
     return _begun(path, (*lines, *taken), read, language, error)
+
+
+def _lacking(found: Sequence[Recognised]) -> str:
+    """Return what no file gives and a study needs; empty where nothing is missing."""
+    by_role: dict[str, Recognised] = {one.role: one for one in found}
+    told = {
+        "there are no streets among the files: expected an OpenStreetMap extract (.osm.pbf), or lines": ["network"],
+        "there are no people among the files: expected a raster of people, or a table with a column of them": [
+            "population"
+        ],
+        "there are no outlets or banks among the files: expected a list with coordinates": ["outlets", "banks"],
+    }
+    there = by_role.keys() | ({"population"} if _counted(by_role) else set())
+    return "; ".join(text for text, roles in told.items() if not there & set(roles))
 
 
 def _begun(path: Path, lines: Sequence[str], read: Study | None, language: Language, error: str = "") -> Begun:

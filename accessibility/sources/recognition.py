@@ -25,7 +25,7 @@ from accessibility.sources.tables.columns import (
 )
 from accessibility.sources.tables.plausibility import datums_said
 from accessibility.sources.tables.points import TableSpec, has_places
-from accessibility.sources.tables.reading import GEO_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES, read_table
+from accessibility.sources.tables.reading import GEO_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES, read_table, readable
 from accessibility.sources.tables.rows import settings_told
 from accessibility.sources.tables.workbooks import shown_sheets
 from accessibility.sources.vectors import layer_names
@@ -43,6 +43,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 RASTER_SUFFIXES = (".tif", ".tiff", ".asc", ".vrt", ".img")
 _BESIDE = (".dbf", ".shx", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".qmd", ".md5", ".xml")  # of a file that is given
+_ARCHIVES = (".zip", ".rar", ".7z", ".gz", ".tar", ".tgz")
 _BANKS = re.compile(r"银行|信用社|农信|信合|储蓄|\bbank\b", re.IGNORECASE)
 _CANDIDATES = re.compile(r"候选|备选|拟建|拟设|candidate", re.IGNORECASE)
 _OUTLETS = re.compile(r"社保|社会保险|人社|医保|服务|便民|网点|政务|outlet|service|office", re.IGNORECASE)
@@ -132,7 +133,12 @@ def _recognise_parts(path: Path, role: str | None) -> list[Recognised]:
                 "sheet, or in a file of its own"
             )
             raise InputError(msg) from None
-        if not found or len(roles) < len(found) or "totals" in roles:
+        if found and len(roles) < len(found):
+            alike = [one for one in found if sum(other.role == one.role for other in found) > 1]
+            named = ", ".join(one.keys[key] for one in alike if one.role == alike[0].role)
+            msg = f"{path.name}: {named} in it are all taken for {alike[0].role}; expected one of them"
+            raise InputError(msg) from None
+        if not found or "totals" in roles:
             raise
         return found
 
@@ -160,7 +166,11 @@ def _recognise(path: Path, role: str | None) -> Recognised:
     elif suffix in RASTER_SUFFIXES:
         found = _of_raster(path, role)
     elif suffix in (*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES, *GEO_SUFFIXES):
+        _refuse_parts_missing(path)
         found = _of_table(path, role)
+    elif suffix in _ARCHIVES:
+        msg = f"{path.name}: an archive; expected the files in it: unpack it first"
+        raise InputError(msg)
     else:
         known = ", ".join(
             (*OSM_SUFFIXES, ".graphml", *RASTER_SUFFIXES, *TEXT_SUFFIXES, *WORKBOOK_SUFFIXES, *GEO_SUFFIXES)
@@ -170,9 +180,18 @@ def _recognise(path: Path, role: str | None) -> Recognised:
     return found if role is None else replace(found, role=role)
 
 
+def _refuse_parts_missing(path: Path) -> None:
+    """Raise `InputError` where a Shapefile is without the files that make it one."""
+    ends = (".shx", ".dbf") if path.suffix.lower() == ".shp" else ()
+    lost = [f"{path.stem}{end}" for end in ends if not any(path.with_suffix(e).is_file() for e in (end, end.upper()))]
+    if lost:
+        msg = f"{path.name}: {', '.join(lost)} of the Shapefile are not next to it; expected all its files together"
+        raise InputError(msg)
+
+
 def _of_raster(path: Path, role: str | None) -> Recognised:
     """Return whether cells are people or heights: people leave most cells empty, heights go on from cell to cell."""
-    with opened_raster(path) as raster:
+    with readable(path, []), opened_raster(path) as raster:
         wide, tall = min(raster.width, _WINDOW), min(raster.height, _WINDOW)
         window = ((raster.width - wide) // 2, (raster.height - tall) // 2, wide, tall)
         values, known = read_values(raster, 1, window)

@@ -70,7 +70,11 @@ def test_a_study_that_cannot_be_read_yet_is_written_and_says_why(
     raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call(monkeypatch, "new", tmp_path / "x", raw / "outlets.csv", raw / "districts.gpkg", "--lang", "en") == 2
-    assert "is written but cannot be read yet" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "is written but cannot be read yet" in said
+    for missing in ("there are no streets among the files", "there are no people among the files"):
+        assert missing in said
+    assert "no outlets" not in said
     assert (tmp_path / "x" / "study.toml").is_file()
 
 

@@ -716,6 +716,26 @@ def test_from_dropped_files_to_the_pack(
     assert faults == []
 
 
+def choose_one_after_another(page: Any, client: Served, roads: Path, others: list[Path]) -> None:
+    """Choose files of several folders, one of them wrong; what makes no study is told and leaves nothing."""
+    wrong = roads.with_name("公告.pdf")
+    wrong.write_bytes(b"%PDF-1.4")
+    for turn in (others, [wrong], others[:1]):
+        page.locator("#files").set_input_files([str(path) for path in turn])
+    assert page.locator("#dropped button").count() == len(others) + 1
+    page.locator("#begin").click()
+    page.locator("#state.bad", has_text="不支持的格式.pdf").wait_for()
+    page.get_by_role("button", name="去掉 公告.pdf").click()
+    page.locator("#begin").click()
+    page.locator(".warnings", has_text="文件中没有路网").wait_for()
+    assert not page.locator("#open").is_visible()
+    assert client.get(f"/{TOKEN}/studies").json()[:-1] == [*client.desk.folder.glob("*")] == []
+    page.locator("#files").set_input_files(str(roads))
+    page.locator("#begin").click()
+    page.locator("#open").wait_for()
+    assert page.locator("#dropped button").count() == 0  # another study begins with none of them
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
 def test_a_button_multiplies_people_to_the_official_totals_and_takes_that_back(
@@ -723,8 +743,8 @@ def test_a_button_multiplies_people_to_the_official_totals_and_takes_that_back(
 ) -> None:
     page = chromium.new_page()
     page.goto(f"http://{client.host}/{TOKEN}/")
-    page.locator("#files").set_input_files([str(path) for path in write_county(tmp_path / "raw")])
-    page.locator("#begin").click()
+    roads, *others = write_county(tmp_path / "raw")
+    choose_one_after_another(page, client, roads, others)
     told, remedy, warnings = page.locator("#totals span"), page.locator("#totals button"), page.locator(".warnings")
     for covered in ("100人中40.0%", "110人中72.7%", "100人中40.0%"):
         page.locator("#open").click()

@@ -145,6 +145,21 @@ def test_what_is_not_recognised_is_said_with_a_remedy(tmp_path: Path) -> None:
         recognise_files([(tmp_path / "list.docx", None)])
     with pytest.raises(InputError, match="expected people or heights"):
         recognise_files([(raster(tmp_path / "void.tif", np.full((20, 20), np.nan)), None)])
+    (tmp_path / "cut.tif").write_bytes(b"II*\0" + b"x" * 100)
+    with pytest.raises(InputError, match=r"cut\.tif: cannot be read as \.tif"):
+        recognise_files([(tmp_path / "cut.tif", None)])
+    with pytest.raises(InputError, match=r"all\.zip: an archive.*unpack it first"):
+        recognise_files([(tmp_path / "all.zip", None)])
+    (tmp_path / "towns.shp").touch()
+    (tmp_path / "towns.SHX").touch()
+    with pytest.raises(InputError, match=r"towns\.shp: towns\.dbf of the Shapefile are not next to it"):
+        recognise_files([(tmp_path / "towns.shp", None)])
+    with pd.ExcelWriter(tmp_path / "book.xlsx") as book:
+        pd.DataFrame({"说明": ["本表由县局填报"]}).to_excel(book, sheet_name="说明", index=False)
+        for sheet in ("城区", "乡村"):
+            pd.DataFrame({"名称": ["社保所"] * 2, **PLACES}).to_excel(book, sheet_name=sheet, index=False)
+    with pytest.raises(InputError, match=r"book\.xlsx: 城区, 乡村 in it are all taken for outlets"):
+        recognise_files([(tmp_path / "book.xlsx", None)])
 
 
 @pytest.mark.parametrize(
@@ -203,7 +218,7 @@ def test_layers_of_one_file_are_told_apart(tmp_path: Path) -> None:
     assert [(one.role, one.keys["layer"]) for one in found] == [("population", "村"), ("outlets", "网点")]
     assert [one.keys for one in recognise_files([(path, "outlets")])] == [{"layer": "网点"}]
     people.to_file(path, layer="村2")
-    with pytest.raises(InputError, match=r'3 layers: .* expected layer = "..." to name one'):
+    with pytest.raises(InputError, match="村, 村2 in it are all taken for population; expected one of them"):
         recognise_files([(path, None)])
 
 

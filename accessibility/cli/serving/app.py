@@ -221,7 +221,17 @@ def _keep(dropped: BinaryIO, path: Path) -> None:
         shutil.copyfileobj(dropped, kept)
 
 
-_FOUND = ("checking", "recognised", "warnings", "reconcile", "as_counted", "open_study", "dropped", "no_files")
+_FOUND = (
+    "checking",
+    "recognised",
+    "warnings",
+    "reconcile",
+    "as_counted",
+    "open_study",
+    "dropped",
+    "leave_out",
+    "no_files",
+)
 _TEXTS = ("gone", "moved", *_FOUND, "run", "pack_without")
 
 

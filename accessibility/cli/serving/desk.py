@@ -106,8 +106,13 @@ class Desk:
             yield draft
 
     def begin(self, name: str, draft: Path, files: Sequence[str], progress: Job) -> tuple[str, Begun]:
-        """Write a study from files in a draft and put it in place; return its key and what was recognised."""
+        """Write a study from files in a draft and put it in place; return its key and what was recognised.
+
+        What makes no study that can be read is not put in place, and has no key.
+        """
         begun = begin_study(draft, files, progress, language=self.language)
+        if begun.error:
+            return "", begun
         with self._lock:
             key = self.free_key(name)
             draft.rename(self.folder / key)

@@ -24,12 +24,29 @@ const fill = (box, texts_) => box.replaceChildren(...texts_.map((text) => {
   return item;
 }));
 let chosen = [];
+// Files come from several folders, one after another; the same one again takes its own place.
+const same = (one, other) => ["name", "size", "lastModified"].every((what) => one[what] === other[what]);
 const choose = (files) => {
-  chosen = [...files];
-  find("chosen").textContent = chosen.length ? say("dropped", { n: chosen.length, names: chosen.map(({ name }) => name).join(" · ") }) : "";
+  chosen = [...chosen.filter((one) => ![...files].some((other) => same(one, other))), ...files];
+  find("files").value = "";
+  find("chosen").textContent = chosen.length ? say("dropped", { n: chosen.length }) : "";
+  find("dropped").replaceChildren(...chosen.map((file) => {
+    const item = document.createElement("li"), button = document.createElement("button");
+    button.textContent = `${file.name} \u2715`;
+    button.setAttribute("aria-label", say("leave_out", { name: file.name }));
+    button.title = button.getAttribute("aria-label");
+    button.addEventListener("click", () => {
+      chosen = chosen.filter((one) => one !== file);
+      choose([]);
+      find("files").focus();
+    });
+    item.append(button);
+    return item;
+  }));
 };
 const begin = () => attempt(async () => {
   if (!chosen.length) throw new Error(say("no_files"));
+  find("found").hidden = true;  // what it says is of other files
   const form = new FormData();
   form.append("name", find("new-name").value);
   for (const file of chosen) form.append("files", file);
@@ -39,6 +56,11 @@ const begin = () => attempt(async () => {
   box.querySelector("h2").textContent = say("recognised");
   fill(box.querySelector("ul"), result.lines);
   found(result);
+  if (!result.error) {
+    chosen = [];
+    choose([]);
+    find("new-name").value = "";
+  }
   await list();
   (result.error ? box : find("open")).scrollIntoView({ block: "nearest" });
 });
