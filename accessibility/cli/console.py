@@ -191,10 +191,7 @@ def print_coverage(result: Result, language: Language = "en") -> None:
     console = Console(highlight=False, soft_wrap=True)
     say = Speech(language)
     console.print(_text(result.headlines[language], style="bold"))
-    heads = (say(key) for key in ("people", "covered", "share", "by_radius"))
-    table = Table("", *heads, box=None, header_style="dim")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = _figures("", *(say(key) for key in ("people", "covered", "share", "by_radius")))
     for _, row in result.settings.iterrows():
         shares = (row["covered_share"], row["covered_share_radius"])
         figures = [f"{row['population']:,.0f}", f"{row['covered']:,.0f}", *(say.percent(s) for s in shares)]
@@ -296,9 +293,7 @@ def print_comparison(found: ScenarioComparison, language: Language = "en") -> No
         console.print(_text(note))
     served = ("served", "served_share") if "served" in found.scenarios else ()
     heads = (say(key) for key in ("covered", "share", "gained", "lost", "unreached", *served, "col_cost"))
-    table = Table("", *heads, box=None, header_style="dim")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = _figures("", *heads)
     for row in found.scenarios.to_dict("records"):
         people = [f"{row[name]:,.0f}" for name in ("gained", "lost", "unreached")]
         share = say.percent(row["covered_share"])
@@ -339,9 +334,7 @@ def _print_gains(console: Console, scenarios: pd.DataFrame, pairs: pd.DataFrame,
 def print_timings(stages: list[dict[str, Any]], language: Language = "en") -> None:
     """Print a line per stage, and one of all, on standard error: seconds, and the most memory held up to its end."""
     say = Speech(language)
-    table = Table(*(say(key) for key in ("stage", "cpu_s", "wall_s", "peak_mb")), box=None, header_style="dim")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = _figures(*(say(key) for key in ("stage", "cpu_s", "wall_s", "peak_mb")))
     whole = {name: sum(stage[name] for stage in stages) for name in ("cpu_s", "wall_s")}
     for stage in [*stages, {"stage": say("in_all"), **whole, "peak_mb": stages[-1]["peak_mb"]}]:
         peak = "" if stage["peak_mb"] is None else f"{stage['peak_mb']:,.0f}"
@@ -399,6 +392,14 @@ def _print_findings(console: Console, findings: list[dict[str, Any]], warnings: 
         console.print(_text(text, style="dim"))
 
 
+def _figures(*heads: str) -> Table:
+    """Return a table that is to have a name and figures in each row."""
+    table = Table(*heads, box=None, header_style="dim")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
 def _fold(table: Table) -> None:
     """Let texts without spaces go on in the next line, rather than end where the terminal does."""
     for column in table.columns:
@@ -419,12 +420,8 @@ def _print_snap(console: Console, rows: list[dict[str, Any]], say: Speech) -> No
     """Print how far people live from their street: the districts with most people far from one, and the total."""
     *districts, total = rows
     shown = sorted(districts, key=lambda row: -row["over_100_m_people"])[:_MOST_DISTRICTS]
-    heads = (
-        say(key) for key in ("to_the_street", "people", "snap_p50", "snap_p95", "snap_max", "snap_far", "over_limit")
-    )
-    table = Table(*heads, box=None, header_style="dim")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    heads = ("to_the_street", "people", "snap_p50", "snap_p95", "snap_max", "snap_far", "over_limit")
+    table = _figures(*map(say, heads))
     for row in [*shown, total]:
         metres = ["" if row[c] is None else f"{row[c]:,.0f}" for c in ("snap_p50_m", "snap_p95_m", "snap_max_m")]
         people = [f"{row[c]:,.0f}" for c in ("population", "over_100_m_people", "beyond_limit_people")]

@@ -49,7 +49,7 @@ from accessibility.present.schema import RunParts, data_dictionary
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.proposing import Question
 from accessibility.study.robustness import hold_plans, refuse_unheld_question
-from accessibility.study.sample_county import sample_file
+from accessibility.study.sample_county import sample_study
 from accessibility.study.study import read_study
 from accessibility.wording import percent_text
 
@@ -66,28 +66,6 @@ if TYPE_CHECKING:
     from accessibility.study.study import Study
 
 _DEMO = Question(budget=12)
-
-
-def sample_study() -> Path:
-    """Return the study file of the sample county.
-
-    Returns
-    -------
-    pathlib.Path
-        The ``study.toml``.
-
-    Raises
-    ------
-    InputError
-        The sample is not there.
-
-    Examples
-    --------
-    >>> from accessibility.cli.runs import sample_study
-    >>> sample_study().name
-    'study.toml'
-    """
-    return sample_file()
 
 
 def demo_folder() -> Path:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PROOF = "proof.json"
 """The evidence for a proposal's bound, beside the manifest that tells it."""
+_UNVERIFIED = "from branch and bound, not verified independently; found again"
 _EVIDENCE = {"multipliers", "prices", "trees", "short_people"}
 
 
@@ -147,8 +148,7 @@ def prove_held(held: HeldPlans) -> Proof:
     counted = f"the robust plan ({robust.aim}): its sites and its share in {held.draws:,} draws, seed {held.seed}"
     claim = f"its bound {percent_text(robust.bound)} over these draws ({robust.status})"
     if robust.bound_by == "solver":
-        word = "from branch and bound, not verified independently; found again"
-        return Proof(proved=(counted,), open=(f"robust plan: {claim}: {word}",))
+        return Proof(proved=(counted,), open=(f"robust plan: {claim}: {_UNVERIFIED}",))
     return Proof(proved=(f"{counted}; {claim}, by {robust.bound_by} of the draws at their weights",))
 
 
@@ -197,16 +197,10 @@ def _sentences(plan: SitingPlan, whose: str) -> dict[str, tuple[str, ...]]:
     """Return what is proved and what is open of a plan that was checked."""
     counted = f"the folder's proposal ({plan.model}): its sites, cost, limits and people, counted without a solver"
     if plan.status == "infeasible":
-        claim, word = (
-            "that no plan does what is asked",
-            "from branch and bound, not verified independently; found again",
-        )
+        claim = "that no plan does what is asked"
         proved: tuple[str, ...] = (counted,)
     else:
-        claim, word = (
-            f"its bound {plan.bound:,.6g} ({plan.status})",
-            "from branch and bound, not verified independently; found again",
-        )
+        claim = f"its bound {plan.bound:,.6g} ({plan.status})"
         proved = (f"{counted}; its objective {plan.objective:,.6g}",)
     by = {
         "certificate": f"by a dual certificate, which {whose} and numpy alone checks",
@@ -217,7 +211,7 @@ def _sentences(plan: SitingPlan, whose: str) -> dict[str, tuple[str, ...]]:
     if plan.bound_by in by:
         proved = (*proved, f"{claim}, {by[plan.bound_by]}")
     else:
-        open_ = (f"{claim}: {word}",)
+        open_ = (f"{claim}: {_UNVERIFIED}",)
     if plan.ended_by == "time":
         open_ = (*open_, "where the time limit ended the search: another machine may come farther, or less far")
     return {"proved": proved, "open": open_}

@@ -4,9 +4,10 @@ from accessibility.cli.blank import new_study
 from accessibility.cli.comparing import run_compare
 from accessibility.cli.fetching import run_fetch
 from accessibility.cli.options import FetchOptions, Options, Progress, Result
-from accessibility.cli.pack import demo_folder, run_cover, run_demo, run_site, sample_study
+from accessibility.cli.pack import demo_folder, run_cover, run_demo, run_site
 from accessibility.cli.starting import Begun, begin_study, reconcile_study
 from accessibility.cli.verifying import run_check, run_verify
+from accessibility.study.sample_county import sample_study
 
 __all__ = [
     "Begun",

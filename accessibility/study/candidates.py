@@ -292,8 +292,7 @@ def _merged(area: gpd.GeoDataFrame | gpd.GeoSeries | None, network: Network) -> 
 def make_candidates(study: Studied, today: Coverage) -> Sites | None:
     """Return the candidates of a study, named by their districts; None where it wants none, or names its own."""
     siting = study.settings.siting
-    wanted = study.settings.inputs.candidates is None if siting.generate is None else siting.generate
-    if not wanted:
+    if not study.settings.makes_candidates:
         return None
     made = propose_candidates(study.network, today, spacing_m=siting.generate_spacing_m, area=study.districts)
     where = districts_of(made, study.districts, "").fillna("")

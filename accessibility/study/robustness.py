@@ -26,6 +26,8 @@ from accessibility.uncertainty.sources import FARTHEST_M, WAYS, InputErrors, pos
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
@@ -47,15 +49,22 @@ PRECISION = ("precision", "精度")
 def doubt_study(study: Studied, now: Coverage, trying: Trying, errors: InputErrors | None = None) -> Uncertainty:
     """Return how sure the headline of a study is; see `accessibility.Study.uncertainty`."""
     errors = study.settings.uncertainty.errors if errors is None else errors
+    scene, case, then = _scene(study, now, errors)
+    return Uncertainty(tries=trying.run(scene, case, errors), trying=trying, scene_of=then)
+
+
+def _scene(
+    study: Studied, now: Coverage, errors: InputErrors
+) -> tuple[Scene, Case, Callable[[Scenario | SitingPlan], Case]]:
+    """Return what errors are drawn of, today's case, and what makes the case of a scenario."""
     known = coordinate_ways(study, now, errors)
     scene = Scene(now=now, network=study.network, errors=errors, density=study.density, counts=official_counts(study))
-    case = Case(coverage=now, position_m=known)
 
-    def scene_of(other: Scenario | SitingPlan) -> Case:
-        then = study.coverage(other)
-        return Case(coverage=then, position_m=as_known(now.sites, known, then.sites))
+    def then(other: Scenario | SitingPlan) -> Case:
+        coverage = study.coverage(other)
+        return Case(coverage=coverage, position_m=as_known(now.sites, known, coverage.sites))
 
-    return Uncertainty(tries=trying.run(scene, case, errors), trying=trying, scene_of=scene_of)
+    return scene, Case(coverage=now, position_m=known), then
 
 
 def coordinate_ways(study: Studied, now: Coverage, errors: InputErrors) -> NDArray[np.float64]:
@@ -419,9 +428,8 @@ def hold_plans(
         raise InfeasibleError(plan.message)
     now = study.coverage()
     errors = study.settings.uncertainty.errors if errors is None else errors
-    known = coordinate_ways(study, now, errors)
-    scene = Scene(now=now, network=study.network, errors=errors, density=study.density, counts=official_counts(study))
-    everywhere, candidates = _with_candidates(study, Case(coverage=now, position_m=known))
+    scene, today, then = _scene(study, now, errors)
+    everywhere, candidates = _with_candidates(study, today)
     active = scene.sources(everywhere, errors)
     draws = [Draw(scene=scene, errors=errors, chance=Chance(trying.seed, number)) for number in range(trying.draws)]
     ask = partial(_draw_problem, everywhere, candidates, active)
@@ -431,11 +439,10 @@ def hold_plans(
     limits = {"sites": question.sites, "budget": question.budget, "conditions": question.conditions}
     robust = solve_robust(sample.problems, aim=aim, time_limit_s=question.time_limit_s, **limits)  # type: ignore[arg-type]
     best = tuple(question.solve(problem) for problem in sample.problems)
-    cases: dict[tuple[object, ...], Case] = {(): Case(coverage=now, position_m=known)}
+    cases: dict[tuple[object, ...], Case] = {(): today}
     for selected in (plan.selected, robust.selected):
         if selected not in cases:
-            then = study.coverage(plan_scenario(study.sites, study.made_candidates, selected))
-            cases[selected] = Case(coverage=then, position_m=as_known(now.sites, known, then.sites))
+            cases[selected] = then(plan_scenario(study.sites, study.made_candidates, selected))
     tries = {selected: trying.run(scene, case, errors, alone=False) for selected, case in cases.items()}
     told = (tries[()], tries[plan.selected], tries[robust.selected])
     return HeldPlans(plan=plan, robust=robust, best=best, sample=sample, tries=told, seed=trying.seed)

@@ -15,13 +15,24 @@ _PACKAGE = Path(__file__).parents[1]
 _PLACES = (_PACKAGE / "sample", _PACKAGE.parent / "data" / "sample")  # of an installed package, of a clone
 
 
-def sample_file() -> Path:
-    """Return the ``study.toml`` of the sample county.
+def sample_study() -> Path:
+    """Return the study file of the sample county.
+
+    Returns
+    -------
+    pathlib.Path
+        The ``study.toml``.
 
     Raises
     ------
     InputError
         It lies in none of the places where it is looked for.
+
+    Examples
+    --------
+    >>> from accessibility.cli.runs import sample_study
+    >>> sample_study().name
+    'study.toml'
     """
     for folder in _PLACES:
         if (folder / "study.toml").is_file():
@@ -52,4 +63,4 @@ def sample(*, cache: Path | None = None) -> Study:
     >>> study.name, float(study.demand.population.sum().round())
     ('Sample county', 149923.0)
     """
-    return read_study(sample_file(), cache=cache)
+    return read_study(sample_study(), cache=cache)

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
     from accessibility.sites import Sites
     from accessibility.study.protocol import Studied
-    from accessibility.study.schema import StudyFile
 
 _FIRST_LINE = "# A study as `study.save` writes it; saving it again writes over these files."
 _STREETS, _PEOPLE, _AREA = "streets.parquet", "people.parquet", "districts.parquet"
@@ -307,7 +306,7 @@ def _content(study: Studied, roles: list[str], beside: set[str]) -> dict[str, An
         if has_totals(settings) and "population" in study.districts.columns:
             inputs["area"]["population"] = "population"
     siting = settings.siting.model_dump(mode="json", exclude_none=True)
-    siting["generate"] = settings.siting.generate if settings.siting.generate is not None else _makes(settings)
+    siting["generate"] = settings.makes_candidates
     return {
         "name": study.name,
         "attribution": ", ".join(study.attribution) or None,
@@ -326,10 +325,6 @@ def _coordinates(study: Studied) -> dict[str, Any]:
     """Return what the study says of the coordinates of each table, in words where it is the table that says it."""
     told = {role: told_coordinates(study.settings, role, study.sites) for role in _ROLES}
     return {role: way for role, way in told.items() if way is not None}
-
-
-def _makes(settings: StudyFile) -> bool:
-    return settings.inputs.candidates is None
 
 
 def _lines(content: dict[str, Any]) -> list[str]:

@@ -294,6 +294,11 @@ class StudyFile(StrictTable):
             raise ValueError(msg)
         return self
 
+    @property
+    def makes_candidates(self) -> bool:
+        """Whether candidates are made on the streets: as it says, else where it names none."""
+        return self.inputs.candidates is None if self.siting.generate is None else self.siting.generate
+
 
 def has_totals(settings: StudyFile) -> bool:
     """Return whether districts have official numbers of people: a column that is named, or objects of OpenStreetMap."""

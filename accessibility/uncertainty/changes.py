@@ -237,14 +237,12 @@ def _far_from(network: Network, lines: NDArray[np.object_]) -> NDArray[np.bool_]
 
 def _without(network: Network, gone: NDArray[np.bool_]) -> Network:
     """Return the network without some of its edges, as if they were not drawn."""
-    kept = ~gone
-    shape = [network.shape_xy[a:b] for a, b in zip(network.shape_start[:-1], network.shape_start[1:], strict=True)]
-    left = [xy for xy, there in zip(shape, kept.tolist(), strict=True) if there]
+    kept, corners = ~gone, np.diff(network.shape_start)
     fields: dict[str, Any] = {name: getattr(network, name)[kept] for name in (*PER_EDGE, "edges", "length_m")}
     return replace(
         network,
         **fields,
         slope_factor=network.slope_factor[kept],
-        shape_xy=np.concatenate(left),
-        shape_start=starts_of([len(xy) for xy in left]),
+        shape_xy=network.shape_xy[np.repeat(kept, corners)],
+        shape_start=starts_of(corners[kept]),
     )

@@ -15,7 +15,7 @@ from rawtowns import write_county
 from accessibility.cli.console import Silence
 from accessibility.cli.starting import reconcile_study, study_text
 from accessibility.errors import InputError
-from accessibility.study.sample_county import sample_file
+from accessibility.study.sample_county import sample_study
 from accessibility.study.schema import read_study_file
 from accessibility.study.study import read_study
 from accessibility.wording import console_language
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def raw(tmp_path: Path) -> Path:
     """Return the sample's files, without its study."""
     folder = tmp_path / "原始 数据"
-    shutil.copytree(sample_file().parent, folder)
+    shutil.copytree(sample_study().parent, folder)
     (folder / "study.toml").unlink()
     return folder
 
@@ -39,7 +39,7 @@ def test_raw_files_become_the_study_that_a_hand_would_write(
     assert call(monkeypatch, "new", tmp_path / "county", *sorted(raw.iterdir()), "--lang", "en") == 0
     said = capsys.readouterr().out
     assert "outlets.csv: taken as GCJ-02: 10 of 10 sites lie in the district they name" in said
-    written, by_hand = read_study(tmp_path / "county" / "study.toml"), read_study(sample_file())
+    written, by_hand = read_study(tmp_path / "county" / "study.toml"), read_study(sample_study())
     assert written.settings.inputs.outlets is not None
     assert written.settings.inputs.outlets.coordinates == "GCJ-02"
     assert written.settings.inputs.banks is not None

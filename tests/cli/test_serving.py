@@ -40,8 +40,8 @@ from accessibility.present.map.legends import bar_lines, gain_lines
 from accessibility.sites import Sites
 from accessibility.streets.edits import Closure, NewStreet
 from accessibility.streets.network import Network
+from accessibility.study import sample_county
 from accessibility.study.answers import Answers, CancelledError, Job
-from accessibility.study.sample_county import sample_file
 from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.study import Study, read_study
 from accessibility.study.views import (
@@ -310,7 +310,7 @@ def test_a_page_asks_for_a_view_and_nothing_else(tmp_path: Path) -> None:
 
 def test_a_place_of_ones_own_is_measured_as_the_command_line_measures_it(tmp_path: Path) -> None:
     desk = Desk(folder=tmp_path)
-    study = read_study(sample_file())
+    study = read_study(sample_county.sample_study())
     lon, lat = study.sites.lonlat[study.sites.rows(["C001"])[0]]
     page = desk.answers("sample").page(View(added=((float(lon), float(lat)),)), Job())
     then = study.what_if().add(float(lon), float(lat), id="X1").coverage()
@@ -343,7 +343,7 @@ def test_places_of_each_kind_are_those_that_a_scenario_adds(sample_study: Study)
 
 
 def test_what_a_drag_is_told_is_a_measurement_of_the_sites_and_the_people_that_count() -> None:
-    study = read_study(sample_file())
+    study = read_study(sample_county.sample_study())
     borders = study.district.where(np.arange(len(study.district)) % 3 > 0)  # people in no district
     study = replace(study, district=borders)
     gauge = Gauge(study)
@@ -516,9 +516,9 @@ def test_how_sure_the_view_is_stands_on_its_map_and_in_its_pack(town: Path, monk
 def copied(folder: Path, name: str) -> Path:
     """Copy the sample as a study of another name."""
     folder.mkdir(parents=True)
-    for file in sample_file().parent.iterdir():
+    for file in sample_county.sample_study().parent.iterdir():
         (folder / file.name).symlink_to(file) if file.name != "study.toml" else None
-    text = sample_file().read_text("utf-8")
+    text = sample_county.sample_study().read_text("utf-8")
     (folder / "study.toml").write_text(re.sub(r'(?m)^name = ".*"', f'name = "{name}"', text, count=1), "utf-8")
     return folder / "study.toml"
 
@@ -526,7 +526,7 @@ def copied(folder: Path, name: str) -> Path:
 def test_studies_go_by_their_names_and_keep_apart(tmp_path: Path) -> None:
     first = copied(tmp_path / "elsewhere" / "county", "澜汀县")
     desk = Desk(folder=tmp_path / "studies", first=first)
-    assert desk.names() == {"county": "澜汀县", "sample": read_study(sample_file()).name}
+    assert desk.names() == {"county": "澜汀县", "sample": read_study(sample_county.sample_study()).name}
     copied(tmp_path / "studies" / "county", "澜汀县")
     assert desk.names()["county"] == "澜汀县 (county)"
     assert desk.studies()["county-2"] == first
@@ -662,7 +662,7 @@ def test_from_dropped_files_to_the_pack(
     client: Served, chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw, address = tmp_path / "raw", f"http://{client.host}/{TOKEN}/"
-    shutil.copytree(sample_file().parent, raw)
+    shutil.copytree(sample_county.sample_study().parent, raw)
     (raw / "study.toml").unlink()
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
     page = context.new_page()
@@ -679,7 +679,7 @@ def test_from_dropped_files_to_the_pack(
     assert "149,923人中75.1%" in today or "149,923人" in today
     page.locator("#add").click()
     box = page.locator("#map").bounding_box()
-    study = read_study(sample_file())
+    study = read_study(sample_county.sample_study())
     lon, lat = study.sites.lonlat[study.sites.name.tolist().index("大田坪村委会")]
     x, y = page.frames[-1].evaluate(
         f"""([lon, lat]) => {{ const m = {OF_MAP}, at = m.latLngToContainerPoint([lat, lon]);

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_a_clone_has_it(sample: Path, cache: Path) -> None:
-    assert sample_county.sample_file() == sample
+    assert sample_county.sample_study() == sample
     assert acc.sample(cache=cache).name == "Sample county"
 
 
@@ -27,7 +27,7 @@ def test_an_installed_package_has_it_where_the_wheel_puts_it(tmp_path: Path, mon
     assert put == {"data/sample": sample_county._PLACES[0].relative_to(ROOT).as_posix()}
     monkeypatch.setattr(sample_county, "_PLACES", (tmp_path / "one", tmp_path / "two"))
     with pytest.raises(InputError, match=r"looked for its study.toml in .*one and .*two; expected"):
-        sample_county.sample_file()
+        sample_county.sample_study()
     (tmp_path / "two").mkdir()
     (tmp_path / "two" / "study.toml").touch()
-    assert sample_county.sample_file() == tmp_path / "two" / "study.toml"
+    assert sample_county.sample_study() == tmp_path / "two" / "study.toml"

@@ -19,7 +19,7 @@ from accessibility.cli.starting import begin_study, reconcile_study
 from accessibility.errors import InputError
 from accessibility.sources.files import passing_folder, sweep
 from accessibility.study.answers import Answers
-from accessibility.study.sample_county import sample_file
+from accessibility.study.sample_county import sample_study
 from accessibility.study.study import read_study
 from accessibility.wording import Wording, day_text
 
@@ -58,8 +58,8 @@ class Desk:
         """Return the studies by key: the one named first, those of the folder, the sample."""
         own = {path.parent.name: path for path in sorted(self.folder.glob(f"*/{_STUDY}"))}
         if self.first is None or self.first.resolve() in [path.resolve() for path in own.values()]:
-            return {**own, SAMPLE: sample_file()}
-        return {_free(self.first.resolve().parent.name, {*own, SAMPLE}): self.first, **own, SAMPLE: sample_file()}
+            return {**own, SAMPLE: sample_study()}
+        return {_free(self.first.resolve().parent.name, {*own, SAMPLE}): self.first, **own, SAMPLE: sample_study()}
 
     def names(self) -> dict[str, str]:
         """Return the name of each study, by key; those of one name bear their key, too."""
