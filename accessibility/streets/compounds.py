@@ -56,6 +56,8 @@ def sealed_edges(network: Network) -> NDArray[np.bool_]:
     """Return ``(m,)`` whether an edge is part of a component where only residents walk: none of them could leave."""
     if network.origin is not None:
         return network.origin.sealed
+    if not network.private.any():
+        return np.zeros(len(network.edges), np.bool_)
     has_street = np.zeros(len(network.component_sizes), np.bool_)
     has_street[network.components[network.edges[~network.private, 0]]] = True
     sealed: NDArray[np.bool_] = ~has_street[network.components[network.edges[:, 0]]]
