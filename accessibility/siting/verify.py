@@ -51,13 +51,14 @@ def verify_plan(problem: Problem, plan: SitingPlan) -> None:
     """Return nothing where the plan holds what it claims for this problem.
 
     The question, sites, costs, limits, every condition, the gains in opening order, the objective, the side of the
-    bound, the status and what the message says of them are computed anew; so is the bound where the plan carries a dual
-    certificate, and where it rests on enumeration: then every plan is looked at again. A bound by branch and bound is
-    proven where the plan carries the leaves of its tree, with prices that hold in each of them. A bound from the solver
-    alone (``bound_by == "solver"``) is checked for its side, against the certificate there may be, and against every
-    plan where these are few. An infeasible question is one whose required sites break a limit, whose candidates
-    together do not reach what is asked, or none of whose plans does; where these are too many it is not verified
-    independently.
+    bound and the status are computed anew. The message is a sentence for people, and no claim that is proved: it is
+    refused where it speaks of another end of the search, or of other people. The bound is computed anew where the plan
+    carries a dual certificate, and where it rests on enumeration: then every plan is looked at again. A bound by branch
+    and bound is proven where the plan carries the leaves of its tree, with prices that hold in each of them. A bound
+    from the solver alone (``bound_by == "solver"``) is checked for its side, against the certificate there may be, and
+    against every plan where these are few. An infeasible question is one whose required sites break a limit, whose
+    candidates together do not reach what is asked, or none of whose plans does; where these are too many it is not
+    verified independently.
 
     Parameters
     ----------

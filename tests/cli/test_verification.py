@@ -16,13 +16,15 @@ import pyarrow.parquet as pq
 import pyogrio
 import pytest
 from shapely import Point
+from tileworlds import here
 
 from accessibility import InputError
-from accessibility.cli import verifying
+from accessibility.cli import tiling, verifying
 from accessibility.cli.comparing import run_compare
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_site
+from accessibility.cli.tiling import Tiling, run_tiles
 from accessibility.cli.verification import Comparison, read_told, recorded_file, same_content
 from accessibility.cli.verifying import run_verify
 from accessibility.study.proposing import Question
@@ -262,6 +264,20 @@ def test_evidence_on_which_no_claim_rests_is_told(town: Path, cache: Path) -> No
     change(folder, lambda told: told["siting"]["question"].update(floor=0.5))
     floor = "floor is a least share of people covered, which model 'p-center' does not keep to; expected none"
     assert verify(folder, cache).changed == (f"siting.question: {floor}",)
+
+
+def test_a_run_over_tiles_is_repeated_over_tiles_and_never_loaded_as_a_whole(
+    town: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, options = town.with_name("tiled"), Options(cache=cache)
+    monkeypatch.setattr(tiling, "measure_tiles", here)
+    run_tiles(town, folder, options, Tiling.of(options), Silence(), Question(budget=1.0))
+    monkeypatch.setattr(verifying, "read_study", pytest.fail)
+    verdict = verify(folder, cache)
+    assert verdict.equal, verdict.lines
+    assert any("counted from the tiles, not measured again" in line for line in verdict.open)
+    edit_text(folder, "sites.csv", "Bank", "Bench")
+    assert verify(folder, cache).changed == ("sites.csv: does not follow from the inputs",)
 
 
 def test_a_comparison_is_repeated_too(town: Path, cache: Path) -> None:
