@@ -54,7 +54,7 @@ _PACKAGED = {LEAFLET_JS: "leaflet.js", LEAFLET_CSS: "leaflet.css"}
 
 _SCRIPT = re.compile(r'<script src="([^"]*)">\s*</script>')
 _STYLESHEET = re.compile(r'<link rel="stylesheet" href="([^"]*)"\s*/?>')
-_CSS_ADDRESS = re.compile(r"""url\(\s*['"]?([^'")]+)['"]?\s*\)""")
+_CSS_ADDRESS = re.compile(r"""url\(\s*+['"]?([^'")]++)['"]?\s*+\)""")
 _CSS_LOADS = re.compile(r"""(?:url\(|@import)\s*['"]?([^'")\s;]+)""", re.IGNORECASE)
 _REMOTE = re.compile(r"\s*(?:[a-z]+:)?//", re.IGNORECASE)
 _LOADING = frozenset(("src", "srcset", "href", "xlink:href", "poster", "data", "background"))

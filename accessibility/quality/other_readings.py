@@ -219,7 +219,9 @@ def people_in_another_unit(study: Study, now: Coverage) -> Iterator[WeighedFindi
 
 def _by_area(study: Study, now: Coverage) -> _Doubt | None:
     km2 = float(shapely.area(_area(study, now))) / 1e6
-    density = now.population / km2 if km2 >= _FEW_KM2 else _PER_KM2[0]
+    density = now.population / km2 if km2 >= _FEW_KM2 or now.population < 1 else _PER_KM2[0]
+    if now.population < 1:
+        return _Doubt(f"{_number(density)} a km² of {_number(km2)} km²", 3)
     if _PER_KM2[0] <= density <= _PER_KM2[1]:
         return None
     evidence = f"{_number(density)} a km² of {km2:,.0f} km²"

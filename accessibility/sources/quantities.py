@@ -28,7 +28,7 @@ PER_AREA = re.compile(
 _THOUSAND = r"1[, ]?000s?\b(?!\s*m)"
 _ENDS = r"(?=\s*(?:人|名|口|$|[)\]】/]))"
 _HELD = {  # words as short as the ten letters of a Shapefile's name may leave them
-    "a density": r"densit|dichte|密度|\bpop ?den\b",
+    "a density": r"densit|dichte|密度|\bpop ?dens?\b",
     "millions": rf"millio|\b(?:mio|mln)\b|млн|百万|亿{_ENDS}|\b10\s*(?:\^|\*\*)\s*6\b|\b1e6\b",
     "ten thousands": rf"万{_ENDS}|\bwan\b|\b10\s?k\b|\b10[, ]?000s?\b(?!\s*m)|\b10\s*(?:\^|\*\*)\s*4\b|\b1e4\b",
     "thousands": "|".join(
@@ -245,7 +245,7 @@ def report_no_persons(table: pd.DataFrame, column: str, source: str, *, given: b
         message = f"column {column!r} seems to count {unit}: whatever is said of people is said of these"
         found.append(Finding(code="no-persons", source=source, message=message))
     for name in (source.rsplit(".", 1)[0], table.attrs.get("sheet", "")):
-        unit = held_instead(name)
+        unit = held_instead(name) or counted_instead(name)
         if unit:
             message = f"the name {name!r} speaks of {unit}; read as persons: is that right?"
             found.append(Finding(code="unit-by-name", source=source, message=message))

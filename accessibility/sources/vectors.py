@@ -134,8 +134,9 @@ PARQUET_SUFFIXES = (".parquet", ".geoparquet")
 FOLDER = "folder"  # the column that says in which folder of a KML a mark lies
 
 _HEAD = 65_536  # GDAL looks for its marks in the first kilobytes
-_XML = re.compile(rb"\s*(?:<\?xml.*?\?>\s*)?(?:<!--.*?-->\s*)*<(?:\w+:)?", re.DOTALL)
-_JSON = re.compile(rb"\s*[\x1e]?\s*[\[{]")
+# What was taken is not given back: a head of thirty comments would be cut into them in every way there is.
+_XML = re.compile(rb"\s*+(?><\?xml.*?\?>\s*)?(?><!--.*?-->\s*)*+<(?:\w+:)?", re.DOTALL)
+_JSON = re.compile(rb"\s*+\x1e?\s*+[\[{]")
 _FORMATS: dict[str, tuple[str, re.Pattern[bytes]]] = {
     ".gpkg": ("a GeoPackage", re.compile(rb"SQLite format 3\0")),
     ".shp": ("a Shapefile", re.compile(rb"\x00\x00\x27\x0a")),

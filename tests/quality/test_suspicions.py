@@ -340,6 +340,11 @@ def test_people_in_thousands_are_told_with_their_worth(town: Path, cache: Path) 
     assert finding.points_of_coverage == pytest.approx(0)  # a column says the setting, whatever the number
 
 
+def test_less_than_one_person_in_all_is_told(town: Path, cache: Path) -> None:
+    write_people(town, [(i, x, y, n / 1_000) for i, x, y, n in PLACES])
+    assert "is the unit right, or are they thousands?" in found(town, cache)["people-unit"].message
+
+
 def test_thousands_change_the_settings_and_so_the_share(town: Path, cache: Path) -> None:
     write_area(town)
     edit(town, 'setting = "setting", ', "")

@@ -26,6 +26,7 @@ from accessibility.sources.lines import read_lines
 from accessibility.sources.osm.extracts import read_network
 from accessibility.sources.osm.pbf import look_through
 from accessibility.sources.raster.reading import read_population_raster
+from accessibility.sources.tables.places import PlaceSpec, read_sites
 from accessibility.sources.tables.reading import read_table
 from accessibility.sources.vectors import read_vector
 from accessibility.study.study import read_study
@@ -290,6 +291,21 @@ def test_a_pretended_format_is_told_by_its_first_bytes(tmp_path: Path) -> None:
     file.write_bytes(b"PK\x03\x04 a workbook")
     with pytest.raises(InputError, match=r"places.gpkg: is not a GeoPackage, as its name says; it begins with b'PK"):
         read_vector(file)
+
+
+@pytest.mark.parametrize("suffix", [".kml", ".gpx"])
+def test_a_head_of_comments_is_looked_through_once(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"t{suffix}"
+    path.write_bytes(b"<?xml version='1.0'?>" + b"<!-- -->" * 60 + b"nothing")  # cut in 2^60 ways before it was refused
+    with pytest.raises(InputError, match=f"t{suffix}: is not"):
+        read_table(path)
+
+
+def test_cells_of_a_hundred_thousand_digits_or_spaces_are_looked_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"name,lon,lat\n说明{' ' * 100_000}x\n甲,{'1' * 100_000}x,30\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"coordinates of"):
+        read_sites(path, PlaceSpec(role="outlets", coordinates="WGS84"))
 
 
 @pytest.mark.parametrize(

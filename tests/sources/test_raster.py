@@ -182,6 +182,9 @@ def test_a_band_that_says_it_holds_people_of_an_area_is_not_taken_for_people_of_
     [
         ("chn_pd_2020_1km.tif", "a density"),
         ("popden.tif", "a density"),
+        ("popdens.tif", "a density"),
+        ("households.tif", "households"),
+        ("户籍人口.tif", "people registered there, wherever they live"),
         ("pop_thousands.tif", "thousands"),
         ("chn_ppp_2020_1km.tif", ""),
     ],
@@ -192,6 +195,14 @@ def test_a_file_named_after_a_density_is_told(tmp_path: Path, name: str, said: s
     assert told == (
         [f"the name of the file speaks of {said}; read as people of each cell: is unit right?"] * bool(said)
     )
+
+
+def test_a_band_that_counts_no_people_is_told(tmp_path: Path) -> None:
+    path = tif(tmp_path, np.array([[1.0, 2.0]]))
+    with rasterio.open(path, "r+") as raster:
+        raster.descriptions = ["number of households"]
+    told = {f.code: f.message for f in read_population_raster(path)[1]}
+    assert told["no-persons"].startswith("its numbers seem to count households, as the file says")
 
 
 @pytest.mark.parametrize(

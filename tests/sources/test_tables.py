@@ -207,6 +207,7 @@ def test_other_machines_are_refused(path: Any) -> None:
         ("t.xlsx", b"no workbook", r"t.xlsx: cannot be read as .xlsx"),
         ("t.xls", b"old", r"t.xls: cannot be read as .xls: it is no workbook, or a damaged one"),
         ("t", b"what", r"t: unsupported format \(no suffix\)"),
+        ("t.nc", b"CDF", r"t.nc: a raster of a kind that is not read \(.nc\); expected it as GeoTIFF \(.tif\)"),
         ("t.gpkg", b"no database", r"t.gpkg: is not a GeoPackage"),
         ("t.geojson", b"{", r"t.geojson: cannot be read as .geojson"),
         ("t.parquet", b"PAR1", r"t.parquet: cannot be read as .parquet"),

@@ -14,9 +14,11 @@ from pyproj import CRS, Geod
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.checks import Finding
-from accessibility.sources.quantities import PER_AREA, held_instead, part_of_people, shown_instead
+from accessibility.sources.quantities import PER_AREA, counted_instead, held_instead, part_of_people, shown_instead
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 
@@ -26,9 +28,7 @@ _SHORT = 80  # letters of what speaks of the numbers, and not of how they came a
 
 def refuse_other_units(raster: Any, band: int, name: str) -> None:
     """Raise `InputError` where a band says that its numbers are people per area, thousands of them or a share."""
-    tags = {key.casefold(): text for told in (raster.tags(), raster.tags(band)) for key, text in told.items()}
-    said = (raster.units[band - 1], raster.descriptions[band - 1], *map(tags.get, _TAGS))
-    for text in filter(None, said):
+    for text in _said(raster, band):
         area = PER_AREA.search(text)
         if held_instead(text) and len(text) <= _SHORT:
             hectares = area and any(word in area[0].casefold() for word in ("ha", "hect", "公顷"))
@@ -38,11 +38,24 @@ def refuse_other_units(raster: Any, band: int, name: str) -> None:
             raise InputError(msg)
 
 
+def report_other_counts(raster: Any, band: int, name: str) -> list[Finding]:
+    """Return a finding where a band says that it counts no people: households, visits, people to come."""
+    unit = next(filter(None, (counted_instead(text) for text in _said(raster, band) if len(text) <= _SHORT)), "")
+    message = f"its numbers seem to count {unit}, as the file says: whatever is said of people is said of these"
+    return [Finding(code="no-persons", source=name, message=message)] if unit else []
+
+
+def _said(raster: Any, band: int) -> Iterator[str]:
+    """Yield what a raster says of the numbers of a band."""
+    tags = {key.casefold(): text for told in (raster.tags(), raster.tags(band)) for key, text in told.items()}
+    yield from filter(None, (raster.units[band - 1], raster.descriptions[band - 1], *map(tags.get, _TAGS)))
+
+
 def report_unit_by_name(name: str) -> list[Finding]:
     """Return a finding where a file speaks of other things than people, or of some, by its name; pd is a density."""
     stem = name.rsplit(".", 1)[0]
     held = held_instead(re.sub(r"(?<![^_])pd(?![^_])", "density", stem.casefold()))
-    unit = next(filter(None, (held, shown_instead(stem))), "")
+    unit = next(filter(None, (held, shown_instead(stem), counted_instead(stem))), "")
     if unit:
         message = f"the name of the file speaks of {unit}; read as people of each cell: is unit right?"
         return [Finding(code="unit-by-name", source=name, message=message)]

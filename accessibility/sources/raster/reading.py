@@ -27,6 +27,7 @@ from accessibility.sources.raster.meaning import (
     centres,
     refuse_other_units,
     report_colours,
+    report_other_counts,
     report_scale,
     report_unit_by_name,
     weigh_cells,
@@ -307,7 +308,7 @@ def survey_cells(
         if unit == "persons":
             refuse_other_units(raster, number, file.name)
             findings += [*report_unit_by_name(file.name), *report_colours(raster, number, file.name)]
-            findings += report_scale(raster, number, file.name)
+            findings += [*report_scale(raster, number, file.name), *report_other_counts(raster, number, file.name)]
         window = _window(raster, crs, bounds_lonlat, file.name)
         if most is not None and window.width * window.height > most[0]:
             size = f"{window.width:,} by {window.height:,} cells"

@@ -255,8 +255,8 @@ def _plain(name: str) -> str:
     return plain_words(name).replace(" ", "")
 
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+|[1-9]\d{0,2}(,\d{3})+(\.\d*)?)([eE][+-]?\d+)?")
-_COMMA_NUMBER = re.compile(r"[+-]?(\d+,?\d*|,\d+|[1-9]\d{0,2}(\.\d{3})+(,\d*)?)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?(\d++\.?\d*|\.\d+|[1-9]\d{0,2}(,\d{3})+(\.\d*)?)([eE][+-]?\d+)?")
+_COMMA_NUMBER = re.compile(r"[+-]?(\d++,?\d*|,\d+|[1-9]\d{0,2}(\.\d{3})+(,\d*)?)([eE][+-]?\d+)?")
 _THREE_AFTER = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}")  # thousands, or decimals
 _NOTED = re.compile(r"(?!\d)[\xb2\xb3\xb9\u2070-\u209f\u2460-\u24ff\u2776-\u2793\u3248-\u324f\u3251-\u32bf]")
 _SPACED = re.compile(r"(?<=\d)[ '’](?=\d{3}(?!\d))")  # noqa: RUF001 -- as spreadsheets of some countries write it

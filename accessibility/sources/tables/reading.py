@@ -40,7 +40,7 @@ _SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?[eE]\+(\d{1,2})")
 _CODE_DIGITS = 10  # shorter ones are people or money, and spreadsheets show them in full
 _DIVISION_DIGITS = 12  # of the statistics office's codes of counties, townships and villages
 _FOOTNOTE = re.compile(
-    r"[*※(\[]?\s*(备?注|附注|说明|(数据|资料)?来源|单位|填[表报](人|单位)?|制表|审核|(foot)?notes?|sources?|units?)\s*\d*\s*([:.、)]|$)",
+    r"[*※(\[]?\s*(备?注|附注|说明|(数据|资料)?来源|单位|填[表报](人|单位)?|制表|审核|(foot)?notes?|sources?|units?)\s*+\d*+\s*+([:.、)]|$)",
     re.IGNORECASE,
 )
 _WHOLE = re.compile(r"(\d{6,})\.0+")  # a code that a program took for a number
@@ -270,6 +270,10 @@ GEO_SUFFIXES = (
     *(".kml", ".kmz", ".ovkml", ".gpx"),
 )
 
+_OTHER_RASTERS = frozenset(
+    {".nc", ".nc4", ".hdf", ".h5", ".bil", ".bip", ".bsq", ".grd", ".adf", ".flt", ".dat", ".ers", ".rst", ".sdat"}
+    | {".png", ".jpg", ".jp2", ".grib", ".grb2", ".mbtiles"}
+)
 _REMOTE = re.compile(r"^[a-z][a-z0-9+.-]+:/|^/vsi", re.IGNORECASE)
 _KML_SUFFIXES = (".kml", ".kmz", ".ovkml")
 _ZIP, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"  # how workbooks of today and of before 2007 begin
@@ -384,6 +388,9 @@ def read_table(
         elif suffix in GEO_SUFFIXES:
             table, findings = without_totals(_from_features(file, layer, encoding), file.name)
         else:
+            if suffix in _OTHER_RASTERS:
+                msg = f"{file.name}: a raster of a kind that is not read ({suffix}); expected it as GeoTIFF (.tif)"
+                raise InputError(msg)
             known = ", ".join((*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES, *GEO_SUFFIXES))
             msg = f"{file.name}: unsupported format {suffix or '(no suffix)'}; expected one of {known}"
             raise InputError(msg)
