@@ -165,12 +165,10 @@ def load_cells(load: Loading, path: Path, bounds: Bounds | None) -> tuple[Placed
     if table.split_cells == "buildings":
         placed, more = _over_buildings(load, path, cells, groups, bounds)
         return placed, _split(findings, more)
-    if table.split_cells is not None:
-        cells, groups, more = _in_equal_parts(cells, groups, table.split_cells, path.name)
-        findings = _split(findings, more)
+    cells, groups, more = in_equal_parts(cells, groups, table.split_cells, path.name)
     if load.settings.standard.standard.has_walk:
         refuse_coarse(cells, path.name)
-    return place_cells(cells, groups), findings
+    return place_cells(cells, groups), _split(findings, more)
 
 
 def _split(findings: list[Finding], more: list[Finding]) -> list[Finding]:
@@ -178,13 +176,14 @@ def _split(findings: list[Finding], more: list[Finding]) -> list[Finding]:
     return [finding for finding in findings if not (more and finding.code == "coarse-cells")] + more
 
 
-def _in_equal_parts(
-    cells: Cells, groups: dict[str, NDArray[np.float64]], size_m: float, source: str
+def in_equal_parts(
+    cells: Cells, groups: dict[str, NDArray[np.float64]], size_m: Any, source: str
 ) -> tuple[Cells, dict[str, NDArray[np.float64]], list[Finding]]:
+    """Return cells and their groups in parts of a size, and what was found; as they are where none is asked for."""
+    if size_m is None:
+        return cells, groups, []
     parts, findings = split_cells(cells, size_m, source)
-    split = {
-        group: split_cells(replace(cells, population=people), size_m, source)[0] for group, people in groups.items()
-    }
+    split = {g: split_cells(replace(cells, population=people), size_m, source)[0] for g, people in groups.items()}
     return parts, {group: part.population for group, part in split.items()}, findings
 
 

@@ -383,18 +383,9 @@ def _outside(load: Loading, people: People, outside: NDArray[np.bool_]) -> list[
         return []
     count, total = int(outside.sum()), float(people.population[outside].sum())
     message = f"{count} rows with {total:,.0f} people lie outside the area: not counted"
-    source = people_source(load)
+    told: dict[str, Any] = {"code": "people-outside", "source": people_source(load), "message": message, "count": count}
     lonlat, population = people.lonlat[outside], people.population[outside]
-    finding = OutsideFinding(
-        code="people-outside",
-        source=source,
-        message=message,
-        count=count,
-        people=total,
-        lonlat=lonlat,
-        population=population,
-    )
-    return [finding]
+    return [OutsideFinding(**told, people=total, lonlat=lonlat, population=population)]
 
 
 def _left_out(load: Loading, area: gpd.GeoDataFrame, people: People) -> list[Finding]:

@@ -28,7 +28,12 @@ from accessibility.study.loading.people import (
     report_empty,
     report_left_out,
 )
-from accessibility.study.loading.settlements import read_setting_shapes, refuse_no_column, report_outside_settings
+from accessibility.study.loading.settlements import (
+    are_of_polygons,
+    read_setting_shapes,
+    refuse_no_column,
+    report_outside_settings,
+)
 from accessibility.study.loading.windows import in_grid
 from accessibility.study.schema import SettlementSource
 
@@ -188,7 +193,7 @@ def settle_windows(load: Loading, people: WindowedPeople) -> tuple[WindowedDeman
         names = area.index.to_numpy(dtype=object)
         scale, more = _held_against_totals(load, people, area)
         findings += more
-    rule = _Polygons(load) if _by_polygons(load) else _Towns(load, people, scale)
+    rule = _Polygons(load) if are_of_polygons(load) else _Towns(load, people, scale)
     numbers, count, lived = people.numbers, 0, np.zeros(len(names))
     settings, seen = load.settings.standard.standard.settings, np.zeros(len(rule.names), np.bool_)
     for number in numbers:
@@ -256,11 +261,6 @@ def _scaled(block: Block, scale: Scale | None) -> tuple[NDArray[np.float64], NDA
     if scale is None or (block["row"] < 0).any():
         return population, np.ones(len(population))
     return scale.scaled(population, block["district"].astype(np.intp))
-
-
-def _by_polygons(load: Loading) -> bool:
-    source = load.settings.settlement.source
-    return isinstance(source, SettlementSource) and source.polygons is not None
 
 
 class _Polygons:

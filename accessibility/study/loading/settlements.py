@@ -29,11 +29,11 @@ def settle_people(
 ) -> tuple[NDArray[np.str_], Settlement | None, list[Finding]]:
     """Return urban, town or rural for every row, and what the classification found where density decides."""
     source, name = load.settings.settlement.source, people_source(load)
-    if isinstance(source, SettlementSource) and source.polygons is not None:
+    if are_of_polygons(load):
         setting, findings = _settings_of_polygons(load, people, inside)
         return setting, None, findings
     if "setting" in people.columns:
-        return _given_settings(load, people), None, []
+        return _read_settings(load, people.columns["setting"], people.ids, name), None, []
     if isinstance(source, SettlementSource):
         refuse_no_column(load)
     lonlat, population, rows = people.lonlat, people.population, len(people.ids)
@@ -49,10 +49,6 @@ def refuse_no_column(load: Loading) -> NoReturn:
     """Raise `InputError`: settings are to be read from a column that the people do not have."""
     msg = f"{people_source(load)}: settlement from a column needs a population table with that column; it has none"
     raise InputError(msg)
-
-
-def _given_settings(load: Loading, people: People) -> NDArray[np.str_]:
-    return _read_settings(load, people.columns["setting"], people.ids, people_source(load))
 
 
 def _settings_of_polygons(
@@ -105,3 +101,9 @@ def are_codes(load: Loading) -> bool:
     """Return whether settings are told by urban-rural codes."""
     source = load.settings.settlement.source
     return isinstance(source, SettlementSource) and source.codes is not None
+
+
+def are_of_polygons(load: Loading) -> bool:
+    """Return whether settings are told by polygons."""
+    source = load.settings.settlement.source
+    return isinstance(source, SettlementSource) and source.polygons is not None

@@ -7,7 +7,7 @@ its settings alone. Only sums are held: people of each district, of each cell of
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ from accessibility.sources.raster.cells import (
     told_split,
 )
 from accessibility.sources.raster.reading import survey_cells
-from accessibility.study.loading.cells import Around, Border, LeftOut
+from accessibility.study.loading.cells import Around, Border, LeftOut, in_equal_parts
 from accessibility.study.loading.context import is_raster, study_bounds
 from accessibility.study.loading.people import refuse_idle_keys
 
@@ -230,7 +230,7 @@ def read_windows(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[Windowed
             some = np.zeros(len(cells), np.bool_)
             some[at : at + step] = True
             part = {group: values[some] for group, values in groups.items()}
-            people.add(*_split(cells.of(some), part, table.split_cells, path.name))
+            people.add(*in_equal_parts(cells.of(some), part, table.split_cells, path.name)[:2])
     if people.left is not None and around is not None:
         people.left.meet(around.lonlat, around.population, np.ones(len(around.population), np.bool_))
     findings += told_above({group: file.name for group, file in files.items()}, above)
@@ -242,15 +242,6 @@ def read_windows(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[Windowed
     if load.settings.standard.standard.has_walk:
         refuse_coarse(nobody, path.name)
     return people, findings
-
-
-def _split(
-    cells: Cells, groups: dict[str, NDArray[np.float64]], size_m: Any, source: str
-) -> tuple[Cells, dict[str, NDArray[np.float64]]]:
-    if size_m is None:
-        return cells, groups
-    split = {g: split_cells(replace(cells, population=people), size_m, source)[0] for g, people in groups.items()}
-    return split_cells(cells, size_m, source)[0], {group: part.population for group, part in split.items()}
 
 
 def _around(load: Loading, path: Path, wide: Bounds, near: CellSurvey, area: gpd.GeoDataFrame) -> Around:
