@@ -157,7 +157,7 @@ _ROLE_LETTER = {"outlets": "O", "banks": "B"}
 
 def stacked_sites(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     """Yield the sites of one kind on one point: of two or three all but one are doubles, a pile has no place at all."""
-    lonlat = np.round(_lonlat(study), SAME_DEG)
+    lonlat = np.round(study.sites.lonlat, SAME_DEG)
     groups = pd.DataFrame({"kind": study.sites.kind, "lon": lonlat[:, 0], "lat": lonlat[:, 1]})
     stacks = [rows for rows in groups.groupby(["kind", "lon", "lat"], sort=False).indices.values() if len(rows) > 1]
     for rows in sorted(stacks, key=lambda rows: int(rows[0])):
@@ -180,7 +180,7 @@ def near_doubles(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     xy, names = study.sites.xy, [_plain(name) for name in study.sites.name]
     kinds = ["" if name else kind for name, kind in zip(names, study.sites.kind, strict=True)]
     keys = pd.DataFrame({"kind": kinds, "name": names})
-    rounded = np.round(_lonlat(study), SAME_DEG)
+    rounded = np.round(study.sites.lonlat, SAME_DEG)
     for rows in keys.groupby(["kind", "name"], sort=False).indices.values():
         name = keys["name"].iloc[int(rows[0])]
         for group in _clusters(xy, np.sort(rows), _NAMED_M if name else _UNNAMED_M):
@@ -312,7 +312,7 @@ def _by_site(coverage: Coverage, rows: NDArray[np.bool_]) -> NDArray[np.float64]
 
 def _site_finding(study: Study, now: Coverage, row: int, change: float, code: str, text: str) -> WeighedFinding:
     """Return the finding on one site: `change` is how many people more would be covered."""
-    lon, lat = _lonlat(study)[row]
+    lon, lat = study.sites.lonlat[row]
     district = study.site_district.iloc[row]
     role = {"outlet": "outlets", "bank": "banks", "new": "candidates"}[str(study.sites.kind[row])]
     if getattr(study.settings.inputs, role) is None:
@@ -327,10 +327,6 @@ def _site_finding(study: Study, now: Coverage, row: int, change: float, code: st
         lon=float(lon),
         lat=float(lat),
     )
-
-
-def _lonlat(study: Study) -> NDArray[np.float64]:
-    return study.sites.lonlat
 
 
 def _named(study: Study, rows: Iterable[int]) -> str:

@@ -59,14 +59,8 @@ def coordinates_read_otherwise(study: Study, now: Coverage) -> Iterator[WeighedF
             demand = replace(demand, xy=_moved(demand.xy, np.ones(len(demand), np.bool_), demand.crs, finding))
         other = measure_coverage(study.network, demand, sites, now.standard, now.walker)
         change = other.covered_people - now.covered_people
-        yield WeighedFinding(
-            code=finding.code,
-            source=finding.source,
-            message=f"{finding.message}, {change_text(now, change)}",
-            count=finding.count,
-            people=abs(change),
-            points_of_coverage=points_of(now, change),
-        )
+        told = _weighed(finding, f"{finding.message}, {change_text(now, change)}", points_of(now, change))
+        yield replace(told, people=abs(change))
 
 
 def _moved(xy: NDArray[np.float64], rows: NDArray[np.bool_], crs: CRS, finding: ReadingFinding) -> NDArray[np.float64]:
