@@ -144,11 +144,14 @@ def _paid(problem: Problem, priced: NDArray[np.float64], sites: NDArray[np.bool_
 
 
 def share_within(problem: Problem, names: Iterable[str], most: float) -> float:
-    """Return the greatest share that some district can have covered, of these, and that is not above a number."""
+    """Return the greatest share that some district can have covered, of these, and that is not above a number.
+
+    A share that is above it by no more than sums may lose counts, whatever a unit is of its district.
+    """
     if not problem.people_units.exact or not most < 1.0:
         return min(most, 1.0)
     people = [people for name, people in district_units(problem).items() if people > 0 and name in set(names)]
-    shares = (min(math.floor(_above(most * whole)), whole) / whole for whole in people)
+    shares = (min(math.floor((most + SUMS) * whole), whole) / whole for whole in people)
     return max(shares, default=1.0)
 
 

@@ -149,6 +149,19 @@ def test_where_cells_share_a_pixel_the_most_people_win() -> None:
     assert picture.hidden_people(layer) == pytest.approx(hidden)
 
 
+def test_a_pixel_of_several_cells_tells_all_their_people_and_that_they_are_several() -> None:
+    cover = mapworlds.grid(side=30)
+    picture = Picture.of(Places.of(cover), max_side=10)
+    assert picture.coarse
+    table = picture.table(classify_people(cover)[0], cover)
+    planes = np.frombuffer(zlib.decompress(base64.b64decode(table["planes"])), np.uint8).reshape(5, -1)
+    there = np.bincount(picture.own, minlength=planes.shape[1])
+    people = np.bincount(picture.own, weights=cover.demand.population, minlength=planes.shape[1])
+    np.testing.assert_array_equal(planes[2] + 256 * planes[3].astype(int), people)
+    assert there.max() > 1
+    np.testing.assert_array_equal(planes[4] >= 128, there > 1)
+
+
 def test_the_table_reads_back_minutes_distance_and_people() -> None:
     cover = mapworlds.grid()
     picture = Picture.of(Places.of(cover))

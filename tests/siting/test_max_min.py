@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sitingworlds import conditions, covers, people_at, plans, problems, reached, scattered, toy
 
 from accessibility.errors import InputError
-from accessibility.siting import Conditions, Problem, solve_max_min, verify_plan
+from accessibility.siting import Conditions, Problem, enumeration, solve_max_min, verify_plan
 
 NONE = Conditions()
 
@@ -93,6 +93,15 @@ def test_where_nothing_helps_anybody_the_least_share_is_todays() -> None:
     problem = covers([[0], [0]], [10, 30], open=[True, False], district=[0, 0], districts=("A",))
     plan = solve_max_min(problem, sites=1)
     assert (plan.objective, plan.selected, plan.status) == (0.25, (), "optimal")
+    verify_plan(problem, plan)
+
+
+def test_a_share_that_a_small_district_cannot_have_is_no_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of 1,000,001 people is beyond every candidate; a hamlet of one is covered whole, or not at all."""
+    monkeypatch.setattr(enumeration, "FEW", (0, 0.0))
+    problem = covers([[0], [1]], [1, 1_000_000, 1], district=[0, 1, 1], districts=("hamlet", "city"))
+    plan = solve_max_min(problem, sites=2)
+    assert (plan.objective, plan.bound, plan.status) == (1_000_000 / 1_000_001, 1_000_000 / 1_000_001, "optimal")
     verify_plan(problem, plan)
 
 

@@ -268,7 +268,7 @@ class Picture:
             here = self.own >= 0
             size = self.width * self.height
             count = np.where(shown, np.bincount(self.own[here], weights=people[here], minlength=size), 0.0)
-            state |= np.where(shown & (np.bincount(self.own[here], minlength=size) > 1), _SEVERAL_BIT, 0)
+            state[shown & (np.bincount(self.own[here], minlength=size) > 1)] |= _SEVERAL_BIT
         whole = np.clip(np.rint(count), 0, 0xFFFF).astype(np.uint16)
         planes = [minute_bytes(coverage), tenth_km_bytes(coverage)]
         parts = [np.where(shown, plane[row_of], 0).astype(np.uint8) for plane in planes]

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _HALVINGS = 12
 _ROUNDS = 2_000
+_SOLVED = 1e-6  # of a unit of people: how far a solver's bound may be off
 _LINEAR_TIME, _EXACT_TIME = 0.2, 0.6
 
 
@@ -223,7 +224,7 @@ def _plan(
         plan = replace(plan, multipliers=multipliers, prices=prices, bound_by="certificate")
         plan = replace(plan, bound=min(proven_bound(problem, plan), 1.0))
     # The solver tells the people of the largest district but for its own tolerance.
-    solver = share_within(problem, towns.names, answer.bound / largest) if largest > 0 else 1.0
+    solver = share_within(problem, towns.names, (answer.bound + _SOLVED) / largest) if largest > 0 else 1.0
     if solver < plan.bound - CLOSE:
         plan = replace(plan, bound=solver, bound_by="solver")
     if plan.bound - least <= CLOSE:
