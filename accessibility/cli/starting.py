@@ -73,7 +73,9 @@ class Begun:
     reconciled: bool = False
 
 
-def begin_study(folder: Path, files: Sequence[str], progress: Progress, *, language: Language = "en") -> Begun:
+def begin_study(
+    folder: Path, files: Sequence[str], progress: Progress, *, language: Language = "en", name: str = ""
+) -> Begun:
     """Write a study.toml from files: each is recognised by its content, and coordinates are read as they fit best.
 
     Parameters
@@ -86,6 +88,8 @@ def begin_study(folder: Path, files: Sequence[str], progress: Progress, *, langu
         Who is told how far it is.
     language
         Of the comments and of what is said: ``en`` or ``zh``.
+    name
+        Of the study; that of the folder if empty.
 
     Returns
     -------
@@ -111,7 +115,7 @@ def begin_study(folder: Path, files: Sequence[str], progress: Progress, *, langu
     path, say = unwritten_study(folder), Wording("console", language)
     found = from_extract(recognise_files([_given(file) for file in files]))
     lines = [_told(one, say) for one in found]
-    write_text(path, study_text(found, folder, language))
+    write_text(path, study_text(found, folder, language, name))
     error, read = _lacking(found), None
     taken: list[str] = []
     if error:
@@ -120,7 +124,7 @@ def begin_study(folder: Path, files: Sequence[str], progress: Progress, *, langu
         read = read_study(path, progress=progress.step)
         found, taken = _as_they_fit(found, read, say)
         if taken:
-            write_text(path, study_text(found, folder, language))
+            write_text(path, study_text(found, folder, language, name))
             read = read_study(path, progress=progress.step)
     except InputError as fault:
         error = str(fault)
@@ -238,11 +242,12 @@ def _swapped(one: Recognised) -> dict[str, str]:
     return {"lon": str(lat), "lat": str(lon)}
 
 
-def study_text(found: Sequence[Recognised], folder: Path, language: Language) -> str:
+def study_text(found: Sequence[Recognised], folder: Path, language: Language, name: str = "") -> str:
     """Return a commented study.toml for some files: the template with its inputs filled in."""
     say = Wording("console", language)
     before, _, rest = study_template(language).partition(_INPUTS)
     inputs, _, after = rest.partition(_SETTLEMENT)
+    before = before.replace('name = ""', f"name = {_toml(name)}", 1)
     comment = inputs.rstrip().rpartition("\n")[2]  # the last lines before [settlement] belong to it
     by_role: dict[str, Recognised] = {one.role: one for one in found if one.role != "group"}
     groups = {one.keys["name"]: _relative(one.path, folder) for one in found if one.role == "group"}

@@ -744,11 +744,14 @@ def test_a_button_multiplies_people_to_the_official_totals_and_takes_that_back(
     page = chromium.new_page()
     page.goto(f"http://{client.host}/{TOKEN}/")
     roads, *others = write_county(tmp_path / "raw")
+    page.locator("#new-name").fill('东 县\u202e <b>"2026"</b>')
     choose_one_after_another(page, client, roads, others)
     told, remedy, warnings = page.locator("#totals span"), page.locator("#totals button"), page.locator(".warnings")
     for covered in ("100人中40.0%", "110人中72.7%", "100人中40.0%"):
         page.locator("#open").click()
         page.frame_locator("#map").locator(".headline", has_text=covered).wait_for()
+        titles = page.locator("#name"), page.frame_locator("#map").locator("h1")
+        assert [one.inner_text() for one in titles] == ['东 县 <b>"2026"</b>'] * 2
         page.locator("#home").click()
         assert ("0.9至1.1倍" in warnings.inner_text()) == (remedy.inner_text() == "按官方人口调整")
         before = told.inner_text()

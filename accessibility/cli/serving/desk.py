@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 SAMPLE = "sample"
 _STUDY, _PACKS = "study.toml", "packs"
+_LONGEST = 60  # letters of a name
 _NAME = re.compile(r"[^\w.-]+")
 
 
@@ -110,7 +111,8 @@ class Desk:
 
         What makes no study that can be read is not put in place, and has no key.
         """
-        begun = begin_study(draft, files, progress, language=self.language)
+        called = "".join(letter for letter in name if letter.isprintable()).strip()[:_LONGEST]
+        begun = begin_study(draft, files, progress, language=self.language, name=called)
         if begun.error:
             return "", begun
         with self._lock:
@@ -183,7 +185,7 @@ class Desk:
 
 
 def _plain(name: str) -> str:
-    return _NAME.sub("-", name).strip("-.")[:60]
+    return _NAME.sub("-", name).strip("-.")[:_LONGEST]
 
 
 def _free(name: str, taken: set[str]) -> str:
