@@ -189,7 +189,8 @@ def passing_folder(inside: Path | None = None) -> Iterator[Path]:
     Parameters
     ----------
     inside
-        Where it lies; in the system's temporary folder if None. What killed runs left there is swept away first.
+        Where it lies, made where it is not there; in the system's temporary folder if None. What killed runs left there
+        is swept away first.
 
     Raises
     ------
@@ -198,6 +199,8 @@ def passing_folder(inside: Path | None = None) -> Iterator[Path]:
     """
     with nullcontext() if inside is None else _told(inside):
         try:
+            if inside is not None:
+                inside.mkdir(parents=True, exist_ok=True)
             place = _aside_in(inside or Path(tempfile.gettempdir()))
         except OSError as error:
             if inside is None:

@@ -183,6 +183,14 @@ def test_a_full_disk_is_told_and_leaves_no_half_of_a_study(
     assert answer.json()["error"].startswith("没有拖入文件")
 
 
+def test_a_folder_that_cannot_be_written_is_told(client: Served, tmp_path: Path) -> None:
+    (tmp_path / "studies").touch()  # whoever runs the tests may write everywhere else
+    answer = client.post(f"/{TOKEN}/studies", headers=client.origin, files={"files": ("a.csv", b"x")})
+    assert answer.status_code == 400
+    for told in (answer.json(), finished(client, client.post(f"/{TOKEN}/pack/sample", headers=client.origin, json={}))):
+        assert "studies无法写入" in told["error"].replace("/sample/packs", "")
+
+
 def test_what_is_no_question_is_refused_in_a_sentence_and_leaves_nothing(client: Served, tmp_path: Path) -> None:
     deep, long = b"[" * 100_000, b"9" * 5_000
     for body in (b"", b"{", deep, long, b'{"sites": 1e400}', b'{"sites": 1.9}', b'{"budget": ' + b"9" * 400 + b"}"):

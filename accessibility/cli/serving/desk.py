@@ -100,7 +100,6 @@ class Desk:
     @contextmanager
     def draft(self) -> Iterator[Path]:
         """Yield an empty folder for a new study, which is gone at the end where `begin` has not put it in place."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         with passing_folder(self.folder) as place:
             draft = place / "study"
             draft.mkdir()
@@ -166,7 +165,6 @@ class Desk:
         """
         path = self._file(key)
         packs = self._packs(key)
-        packs.mkdir(parents=True, exist_ok=True)
         options = Options(language=view.language, uncertainty=view.sure, overwrite=True)
         with passing_folder(packs) as out, passing_folder(packs) as aside:
             if scenarios:
