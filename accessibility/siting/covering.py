@@ -25,7 +25,7 @@ from accessibility.siting.pairs import (
     transposed,
 )
 
-_MOST_READS, _MUCH = 1e8, 0.2  # pairs read for neighbours, more or less; share of a column that is shared with one
+_MOST_READS, _MUCH = 1e9, 0.2  # pairs read for neighbours, more or less; share of a column that is shared with one
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from accessibility.siting.dual import Dual
     from accessibility.siting.effort import Allowance
 
-_LITTLE = 0.05  # of all that the cuts of a part have gained: the round that gains less is its last
+_LITTLE = 0.01  # of all that the cuts of a part have gained: the round that gains less is its last
 _ROWS = 2_000  # of people, in a part that is put together of small ones
 _LARGE = 20_000  # rows of a question that is cut in parts, if any
 

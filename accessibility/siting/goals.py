@@ -12,7 +12,7 @@ from accessibility.siting.covering import reduce_covering, reduce_for_all
 from accessibility.siting.dual import Descent, Dual, find_cover_dual, find_dual, price_of_reach
 from accessibility.siting.greedy import close_needless, open_for_floors, open_until, trim
 from accessibility.siting.programs import cover_every_row, cover_most, reach_people
-from accessibility.siting.swaps import swap_sites
+from accessibility.siting.swaps import swap_pieces, swap_sites
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +26,9 @@ _TURNS = 4
 # Swaps for each round of annealing: what so many pairs pay for, within limits.
 _PAIRS, _SWAPS = 20_000, (40, 200)
 _FEW = 60  # columns that annealing alone goes over
+# Pairs of a plan that is large; rounds that its swaps stand for at a time, swaps for each, and rounds after them.
+_LARGE, _MOST_SWAPPED, _SWAPPED, _AFTER = 17_500, 40_000, 125, 2_000
+_HEATS = 0.06, 0.03, 0.045, 0.02  # how hot one seed begins with a large plan, and the next
 _WARM, _TIMES = (0.01, 0.015, 0.02), 6  # how hot a plan is made again, and how often
 _CHEAPER = 200
 
@@ -115,8 +118,17 @@ class MostPeople:
     def polish(
         self, covering: Covering, chosen: NDArray[np.bool_], rounds: int, allowance: Allowance, *, seed: int = 0
     ) -> NDArray[np.bool_]:
-        """Return a plan no worse, by exchanges and annealing, of many columns after swaps."""
-        if not covering.floored and len(covering.site) > _FEW:
+        """Return a plan no worse, by exchanges and annealing, of many columns after swaps.
+
+        A large plan is swapped more often, and not as long: its pieces are crossed.
+        """
+        if covering.floored or len(covering.site) <= _FEW:
+            return improve(covering, chosen, rounds, allowance, seed=seed)
+        if len(covering.columns.of(np.flatnonzero(chosen))) > _LARGE:
+            swaps, hot = min(rounds, _MOST_SWAPPED) * _SWAPPED, _HEATS[seed % len(_HEATS)]
+            chosen = swap_pieces(covering, chosen, swaps, allowance, seed=seed, hot=hot)
+            rounds = min(rounds, _AFTER)
+        else:
             each = _PAIRS * len(covering.site) / max(len(covering.rows.item), 1)
             swaps = rounds * min(max(int(each), _SWAPS[0]), _SWAPS[1])
             chosen = swap_sites(covering, chosen, swaps, allowance, seed=seed)

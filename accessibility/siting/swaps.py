@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.siting.crossing import cross_pieces
 from accessibility.siting.effort import SEED, draw
 from accessibility.siting.greedy import NONE, begin_search, has_room, turn_column
 from accessibility.streets.search.compiling import helper, kernel
@@ -60,8 +61,30 @@ def swap_sites(
     hot
         How hot the search begins, as a share of what a typical open site alone covers; 0 for what the seed says.
     """
+    return _best_and_last(covering, chosen, swaps, allowance, (seed, hot))[0]
+
+
+def swap_pieces(
+    covering: Covering, chosen: NDArray[np.bool_], swaps: int, allowance: Allowance, *, seed: int, hot: float
+) -> NDArray[np.bool_]:
+    """Return as `swap_sites` does what is best once it was crossed with the last plan and with `chosen`.
+
+    Parameters
+    ----------
+    covering, chosen, swaps, allowance, seed, hot
+        As there.
+    """
+    best, last = _best_and_last(covering, chosen, swaps, allowance, (seed, hot))
+    return cross_pieces(covering, cross_pieces(covering, best, last, allowance), chosen, allowance)
+
+
+def _best_and_last(
+    covering: Covering, chosen: NDArray[np.bool_], swaps: int, allowance: Allowance, how: tuple[int, float]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the best plan, and the one that swaps end with, which may exceed the limits."""
     if not chosen.any():
-        return chosen
+        return chosen, chosen
+    seed, hot = how
     search, count = begin_search(covering, chosen), int(chosen.sum())
     coin = max(float(covering.cost[chosen].mean()), 1.0) if covering.spends else 0.0
     size = np.maximum(covering.cost / coin, _LEAST) if coin else np.ones(len(chosen))
@@ -82,7 +105,7 @@ def swap_sites(
         read, turned = plan[3][3:]
         allowance.spend(_TRY * tries + pairs / len(chosen) * (_READ * read + (_READ + _CHANGE * fill) * turned))
         plan[3][3:] = 0
-    return plan[1]
+    return plan[1], search.opened
 
 
 @helper

@@ -21,7 +21,7 @@ from accessibility.siting.goals import MostPeople
 from accessibility.siting.greedy import open_greedily
 from accessibility.siting.limits import Limits
 from accessibility.siting.programs import cover_most
-from accessibility.siting.swaps import swap_sites
+from accessibility.siting.swaps import swap_pieces, swap_sites
 
 NONE = Conditions()
 LIMITS = st.sampled_from([(0, None), (1, None), (2, None), (3, None), (None, 0.3), (None, 1.0), (None, 2.3), (2, 2.0)])
@@ -134,10 +134,13 @@ def test_swaps_keep_to_the_limits_and_never_lose(
     chosen = open_greedily(covering)
     before = chosen.copy()
     swapped = swap_sites(covering, chosen, 200, allowance(), seed=seed)
+    crossed = swap_pieces(covering, chosen, 200, allowance(), seed=seed, hot=0.0)
     assert (chosen == before).all()
     assert covering.fits(swapped)
-    assert covering.value(swapped) >= covering.value(chosen)
+    assert covering.fits(crossed)
+    assert covering.value(crossed) >= covering.value(swapped) >= covering.value(chosen)
     assert (swap_sites(covering, chosen, 200, allowance(), seed=seed) == swapped).all()
+    assert (swap_pieces(covering, chosen, 200, allowance(), seed=seed, hot=0.0) == crossed).all()
 
 
 def test_neighbours_share_much_and_what_they_share_is_told() -> None:
