@@ -5,7 +5,8 @@ the solver's word. A question may end right; with a false optimum, a false infea
 with a proof lost; refused by `verify_plan`; or with an error.
 
 On 29 November 2026, with `--alone`, seeds 0 to 4,999 all ended right for each of the eight models: 40,000 questions in
-about 880 s of CPU; a day later so did seeds 20,000 to 21,499, another 12,000. Before that two p-centers of 2,200, seeds
+about 880 s of CPU; a day later so did seeds 20,000 to 21,499 and 60,000 to 61,499, another 24,000, but for one max-min,
+61,111, that lost its proof to a hamlet of one (`test_max_min` holds it now). Before that two p-centers of 2,200, seeds
 171 and 261, had evidence that was refused; `test_truth` holds them now.
 """
 
