@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import numpy as np
 
-from accessibility.errors import InputError
+from accessibility.errors import InputError, visible
 from accessibility.present.language import MapWords
 from accessibility.present.map.coverage_map import Followed, Proposal, draw_sheet
 from accessibility.siting.effort import heeding
@@ -146,7 +146,7 @@ class Jobs:
             if isinstance(job.result, dict):
                 job.result = None  # it is large, and told once
         elif job.state == "failed":
-            told["error"] = message_text(job.result, self.language)
+            told["error"] = visible(message_text(job.result, self.language))
         return told
 
     def _step(self, text: str) -> str:

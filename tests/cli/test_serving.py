@@ -183,6 +183,24 @@ def test_a_full_disk_is_told_and_leaves_no_half_of_a_study(
     assert answer.json()["error"].startswith("没有拖入文件")
 
 
+def test_a_name_turns_no_sentence_of_the_page_around(client: Served, tmp_path: Path) -> None:
+    *others, townships, outlets = write_county(tmp_path / "raw")
+    text = townships.read_text("utf-8").replace("东乡", "\u202e东乡")
+    files = [(path.name, path.read_bytes()) for path in (*others, outlets)] + [(townships.name, text.encode())]
+
+    def told(given: list[tuple[str, bytes]]) -> dict[str, Any]:
+        dropped = [("files", one) for one in given]
+        return finished(client, client.post(f"/{TOKEN}/studies", headers=client.origin, files=dropped))
+
+    begun = told(files)["result"]
+    assert "\\u202e东乡 0.50" in " ".join(begun["warnings"])
+    assert "\u202e" not in json.dumps(begun, ensure_ascii=False)
+    (tmp_path / "banks.csv").write_text("名称,\u202e人数\n甲,3\n", "utf-8")
+    error = told([("banks.csv", (tmp_path / "banks.csv").read_bytes())])["error"]
+    assert "\\u202e人数" in error
+    assert "\u202e" not in error
+
+
 def test_a_folder_that_cannot_be_written_is_told(client: Served, tmp_path: Path) -> None:
     (tmp_path / "studies").touch()  # whoever runs the tests may write everywhere else
     answer = client.post(f"/{TOKEN}/studies", headers=client.origin, files={"files": ("a.csv", b"x")})

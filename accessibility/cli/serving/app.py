@@ -26,7 +26,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Mount, Route
 
 from accessibility.cli.serving.desk import SAMPLE, Desk
-from accessibility.errors import AccessibilityError, InputError, OutputError
+from accessibility.errors import AccessibilityError, InputError, OutputError, visible
 from accessibility.present.pages import page_template, script_json, template_text
 from accessibility.study.answers import Job, Jobs, desk_texts
 from accessibility.study.views import view_of, views_of
@@ -158,7 +158,9 @@ class Page:
         return await self._begun(work)
 
     def _told_begun(self, key: str, begun: Begun) -> dict[str, Any]:
-        return {**vars(begun), "key": key, "path": None, "error": self._said(begun.error)}
+        told = {**vars(begun), "key": key, "path": None, "error": message_text(begun.error, self.desk.language)}
+        told |= {name: [visible(line) for line in told[name]] for name in ("lines", "warnings")}
+        return told | {name: visible(told[name]) for name in ("error", "totals")}
 
     @asynccontextmanager
     async def _form(self, request: Request) -> AsyncIterator[FormData]:
@@ -171,9 +173,6 @@ class Page:
             why = error.detail if isinstance(error, HTTPException) else error.strerror
             msg = f"what was dropped cannot be taken: {why}; expected {_MOST_FILES} files at most"
             raise InputError(msg) from error
-
-    def _said(self, error: str) -> str:
-        return message_text(error, self.desk.language)
 
     async def prepare(self, request: Request) -> Response:
         """Begin to draw a map, or what it has otherwise than the one before."""
@@ -287,7 +286,7 @@ def make_app(desk: Desk, token: str) -> ASGIApp:
     """Return the guarded application."""
 
     async def told(_: Request, error: Exception) -> Response:
-        return JSONResponse({"error": message_text(str(error), desk.language)}, status_code=400)
+        return JSONResponse({"error": visible(message_text(str(error), desk.language))}, status_code=400)
 
     async def gone(*_: object) -> Response:
         return Response(status_code=400)  # nobody is there to read it
