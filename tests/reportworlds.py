@@ -122,20 +122,22 @@ def told(measured: Measured) -> tuple[Facts, Pictures]:
 def spoilt(facts: Facts) -> Facts:
     """Return facts in which every text that comes from data is a hostile name, each name somewhere."""
     names = cycle(NAMES)
-    changes: dict[str, Any] = {
-        field.name: _spoil(getattr(facts, field.name), names)
-        for field in fields(facts)
-        if isinstance(getattr(facts, field.name), pd.DataFrame)
-    }
     assert facts.proposal is not None
+    assert facts.whole is not None
+    clusters = replace(facts.whole.clusters, table=_spoil(facts.whole.clusters.table, names))
     return replace(
         facts,
-        **changes,
+        **_spoilt_tables(facts, names),
         study=" ".join(NAMES),
         sources=NAMES,
-        clusters=replace(facts.clusters, table=_spoil(facts.clusters.table, names)),
+        whole=replace(facts.whole, **_spoilt_tables(facts.whole, names), clusters=clusters),
         proposal=replace(facts.proposal, table=_spoil(facts.proposal.table, names)),
     )
+
+
+def _spoilt_tables(told: Any, names: Any) -> dict[str, Any]:
+    tables = {field.name: getattr(told, field.name) for field in fields(told)}
+    return {name: _spoil(frame, names) for name, frame in tables.items() if isinstance(frame, pd.DataFrame)}
 
 
 def _spoil(frame: pd.DataFrame, names: Any) -> pd.DataFrame:

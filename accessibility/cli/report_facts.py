@@ -20,6 +20,7 @@ from accessibility.present.report.facts import (
     Clusters,
     Facts,
     ProposalFacts,
+    WholeFacts,
     find_own_walks,
     find_served,
     tabulate_distances,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from accessibility.cli.folder import Subject
     from accessibility.measures.catchments import Ledger
     from accessibility.measures.walkers import GroupCoverage
     from accessibility.present.symbols import SiteLabel
@@ -218,7 +220,6 @@ def find_facts(measured: Measured, *, date: str, language: str = "en") -> Facts:
         walker=now.walker,
         slow_m_s=SLOW_M_S,
         totals=record_totals(now) | ({} if measured.own is None else record_own_totals(measured.own)),
-        outside_people=float("nan") if study.districts is None else people_depending_on_outside(study, now),
         limited_people=now.limited_people,
         districts=measured.districts,
         sure=measured.sure_facts,
@@ -231,6 +232,19 @@ def find_facts(measured: Measured, *, date: str, language: str = "en") -> Facts:
         times=tabulate_times(now),
         distances=tabulate_distances(now),
         labels=measured.labels,
+        whole=_find_whole(measured),
+        proposal=_proposal(measured),
+        frontier=tabulate_frontier(measured.frontier, now.population),
+        quality=measured.quality.table.assign(look=[f.is_warning for f in measured.quality.findings]),
+        parameters=tabulate_parameters({**parameters_used(settings, now), "blackspots": blackspot_limits}),
+        inputs=tabulate_inputs(study),
+    )
+
+
+def _find_whole(measured: Measured) -> WholeFacts:
+    study, spots, quality = measured.study, measured.blackspots, measured.quality
+    return WholeFacts(
+        outside_people=float("nan") if study.districts is None else people_depending_on_outside(study, measured.now),
         clusters=Clusters(
             table=spots.spots.drop(columns="geometry"),
             min_people=measured.min_people,
@@ -239,16 +253,11 @@ def find_facts(measured: Measured, *, date: str, language: str = "en") -> Facts:
             scattered_clusters=spots.scattered_clusters,
             unplaced_people=spots.unplaced_people,
         ),
-        proposal=_proposal(measured),
-        frontier=tabulate_frontier(measured.frontier, now.population),
         ledger=measured.ledger.table(),
         choices=measured.ledger.people_by_choice(),
-        quality=measured.quality.table.assign(look=[f.is_warning for f in measured.quality.findings]),
-        snap=measured.quality.snap,
-        streets=measured.quality.streets,
-        node_points=measured.quality.nearest_node_points,
-        parameters=tabulate_parameters({**parameters_used(settings, now), "blackspots": blackspot_limits}),
-        inputs=_inputs(study),
+        snap=quality.snap,
+        streets=quality.streets,
+        node_points=quality.nearest_node_points,
     )
 
 
@@ -285,7 +294,8 @@ def _proposal(measured: Measured) -> ProposalFacts | None:
     )
 
 
-def _inputs(study: Study) -> pd.DataFrame:
+def tabulate_inputs(study: Subject) -> pd.DataFrame:
+    """Return one row per file that a study reads, itself first: role, file, sha256."""
     import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
     files = {"study": study.path, **study.inputs}

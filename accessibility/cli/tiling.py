@@ -13,12 +13,12 @@ from accessibility.cli.folder import CAPACITY, GROUPS, RunFolder
 from accessibility.cli.options import READING_STEPS, Options, Progress, Result
 from accessibility.cli.proving import PROOF, write_proof
 from accessibility.cli.report_facts import SLOW_M_S, SPEEDS_M_S
+from accessibility.cli.tiled_facts import TiledFigures, find_tiled_facts
 from accessibility.errors import InputError, OutputError
 from accessibility.measures.tables import (
     capacity_table,
     group_notes,
     group_record,
-    group_table,
     setting_table,
 )
 from accessibility.measures.walkers import record_own_totals, with_own_walks
@@ -27,6 +27,9 @@ from accessibility.present.manifest import Run, record_run
 from accessibility.present.map.coverage_map import Backdrop, Proposal
 from accessibility.present.map.legends import caption_of, headlines
 from accessibility.present.map.tiledmap import Opening, TiledMap
+from accessibility.present.report.brief import write_brief
+from accessibility.present.report.page import write_page
+from accessibility.present.report.workbook import write_workbook
 from accessibility.present.schema import RunParts, data_dictionary
 from accessibility.sources.files import alone
 from accessibility.study.loading.context import Loading, attribution_of, default_cache, input_files
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
 TILE_ROWS = 100_000
 """People of a tile, in rows, where nobody says how many."""
 _COVERING = ("mclp", "lscp", "max-min")
+_REPORTS = ("brief.html", "report.html", "report.xlsx")
 _FILES = ("districts.csv", "demand.parquet", "dictionary.csv", "manifest.json")
 
 
@@ -83,7 +87,7 @@ class Tiling:
         more = [name for name in refused if getattr(options, name)]
         if more:
             named = " and ".join(f"--{name}" for name in more)
-            msg = f"--tiles writes tables and a map alone; expected it without {named}"
+            msg = f"--tiles writes tables, a map and a report alone; expected it without {named}"
             raise InputError(msg)
         if question is not None:
             _refuse_beyond_cover(question)
@@ -131,7 +135,7 @@ def run_tiles(
         The folder cannot be written, or tiles could not be measured; the others are kept for the next run.
     """
     begun = time.monotonic()
-    progress.start(READING_STEPS + 4)
+    progress.start(READING_STEPS + 5)
     area = _Area.of(path, options)
     folder = RunFolder.claim(area, out, options, begun, suffix="-tiles")
     run = _TiledRun.of(area, folder, cut_once(area.load, area.inputs, path, progress.step), question)
@@ -200,12 +204,12 @@ class _TiledRun:
         area, cut, asked, question, options = self.area, self.cut, self.asked, self.question, self.folder.options
         record: dict[str, Any] = {}
         plan: SitingCase | NationalPlan | None = None
-        told = {"siting": None if question is None else {"question": vars(question)}}
+        likely = {"siting": None if question is None else {"question": vars(question)}}
         progress.step("Putting tiles together")
-        with self.folder.write(record, progress, told) as (aside, kept):
+        with self.folder.write(record, progress, likely) as (aside, kept):
             whole = gather_tiles(tiles, asked, aside / "demand.parquet")
             return_memory()
-            table, own = _write_districts(whole, cut, aside), whole.own
+            (table, own_rows), own = _write_districts(whole, cut, aside), whole.own
             if question is not None:
                 progress.step("Choosing sites")
                 plan = propose_over_tiles(tiles, question, whole)
@@ -218,21 +222,29 @@ class _TiledRun:
             if whole.service is not None:
                 write_csv(capacity_table(whole.service, site_districts(cut)), aside / CAPACITY)
             parts = RunParts(doubted=False, held=False, served=cut.has_capacity, own=own is not None, areas=False)
-            write_csv(data_dictionary(asked.standard, tiled=True, **parts), aside / "dictionary.csv")
+            dictionary = data_dictionary(asked.standard, tiled=True, **parts)
+            write_csv(dictionary, aside / "dictionary.csv")
+            progress.step("Writing")
+            told = TiledFigures(study=area, cut=cut, whole=whole, districts=table, own_rows=own_rows, plan=plan)
+            facts = find_tiled_facts(told, aside, date=options.day, language=options.language)
+            write_page(facts, None, aside / "report.html", language=options.language)
+            write_brief(facts, None, aside / "brief.html", language=options.language)
+            write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=dictionary)
             warnings = [finding for finding in cut.findings if finding.is_warning]
             run = self.folder.run("cover" if question is None else "site", warnings, tiles=True)
-            record |= _record(asked, whole, None if plan is None else plan.record(), run)
+            record |= _record(asked, told, None if plan is None else plan.record(), run)
         shutil.rmtree(self.place, ignore_errors=True)
         return Result(
             folder=self.folder.path,
             headlines=headlines(whole, options.day),
             settings=setting_table(whole),
-            notes=(*_notes(whole, asked), *_plan_notes(plan, area.settings.siting.cost_unit)),
+            notes=(*_notes(told, asked), *_plan_notes(plan, area.settings.siting.cost_unit)),
             findings=[],
             warnings=0,
             manifest=record,
             files=(
                 *drawn,
+                *_REPORTS,
                 *(("sites.csv",) if question is not None else ()),
                 *_FILES,
                 *((CAPACITY,) if cut.has_capacity else ()),
@@ -257,15 +269,15 @@ def _asked(area: _Area, cut: Cut, *, pairs: bool) -> Asked:
     )
 
 
-def _write_districts(whole: Gathered, cut: Cut, folder: Path) -> pd.DataFrame:
-    """Write one row per district, and one per group there that has a walker; return the former."""
-    table = tabulate_whole(whole, cut)
+def _write_districts(whole: Gathered, cut: Cut, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Write one row per district, and one per group there that has a walker; return both."""
+    table, rows = tabulate_whole(whole, cut), None
     if whole.own is not None:
         rows = whole.own.by_group(whole.labels("district"), cut.districts)
         write_csv(rows, folder / GROUPS)
         table = with_own_walks(table, whole.own, rows)
     write_csv(table, folder / "districts.csv")
-    return table
+    return table, rows
 
 
 def _write_proposal(plan: SitingCase | NationalPlan, folder: Path) -> None:
@@ -349,19 +361,14 @@ def _measured(tiles: Sequence[Tile], asked: Asked, workers: Workers, progress: P
     return sorted(done, key=lambda tile: tile.first)
 
 
-def _record(asked: Asked, whole: Gathered, siting: dict[str, Any] | None, run: Run) -> dict[str, Any]:
+def _record(asked: Asked, figures: TiledFigures, siting: dict[str, Any] | None, run: Run) -> dict[str, Any]:
+    whole = figures.whole
     sensitivity = {f"{speed:.1f}": share for speed, share in whole.share_at.items()}
     told = record_run(run, whole, sensitivity=sensitivity, siting=siting)
-    told["groups"] = group_record(_groups(whole))
+    told["groups"] = group_record(figures.groups)
     told["totals"] |= {} if whole.own is None else record_own_totals(whole.own)
     told["tiles"] = {"told_to_m": asked.limit_m, "told_to_s": asked.limit_s, "beyond": whole.beyond_people}
     return told
-
-
-def _groups(whole: Gathered) -> pd.DataFrame:
-    own = whole.own
-    covered = None if own is None else {name: float(own.of(name).sum()) for name in whole.demand.groups}
-    return group_table(whole, whole.at(SLOW_M_S), covered)
 
 
 def _plan_notes(plan: SitingCase | NationalPlan | None, cost_unit: str) -> list[str]:
@@ -374,12 +381,13 @@ def _plan_notes(plan: SitingCase | NationalPlan | None, cost_unit: str) -> list[
     return [f"{found}: {plan.objective:,.0f} people; {proof}"]
 
 
-def _notes(whole: Gathered, asked: Asked) -> tuple[str, ...]:
+def _notes(figures: TiledFigures, asked: Asked) -> tuple[str, ...]:
+    whole = figures.whole
     walked = ", ".join(f"{percent_text(share)} at {speed:.1f} m/s" for speed, share in whole.share_at.items())
     far = f"{asked.limit_m / 1_000:g} km, or {asked.limit_s / 60:,.0f} min"
     return (
         f"by walking speed: {walked}",
-        *group_notes(_groups(whole), whole.walker.speed_m_s, SLOW_M_S),
+        *group_notes(figures.groups, whole.walker.speed_m_s, SLOW_M_S),
         f"{whole.beyond_people:,.0f} people have more than {far}, to walk: their ways are not told",
         f"{whole.unreached_people:,.0f} of {whole.population:,.0f} people are unreached (no path, or no street near)",
     )

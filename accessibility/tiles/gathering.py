@@ -17,6 +17,7 @@ from accessibility.measures.service import Service, served_in_line
 from accessibility.measures.tables import OWN_COLUMNS, tabulate_districts
 from accessibility.measures.walkers import GroupCoverage, GroupService, serve_groups
 from accessibility.present.layers.files import write_geoparquet
+from accessibility.present.report.facts import tabulate_distances, tabulate_times
 from accessibility.sites import Sites
 from accessibility.tiles.cutting import GROUP_OF_PEOPLE
 from accessibility.tiles.measuring import AT_SPEED, IN_LINE, OWN_WALK
@@ -76,6 +77,7 @@ class Everybody:
 class OwnWalk:
     """What is known of everybody by the walker of a group."""
 
+    walker: Walker
     # covered, unreached: (n,) within the standard; without any way
     covered: NDArray[np.bool_]
     unreached: NDArray[np.bool_]
@@ -152,7 +154,8 @@ class Gathered:
     def _walking(self, walk: OwnWalk) -> Gathered:
         nearest = self.nearest if walk.nearest is None else walk.nearest
         line = None if self.line is None or walk.used is None else (walk.used, self.line[1])
-        return replace(self, covered=walk.covered, unreached=walk.unreached, nearest=nearest, line=line, walks={})
+        told: dict[str, Any] = {"walker": walk.walker, "covered": walk.covered, "unreached": walk.unreached}
+        return replace(self, **told, nearest=nearest, line=line, walks={})
 
     def labels(self, _: object) -> pd.Series[Any]:
         """Return the district of everybody."""
@@ -185,7 +188,10 @@ class Gathered:
 
     def at(self, speed_m_s: float) -> Gathered:
         """Return who is covered at another speed that was asked for."""
-        return replace(self, covered=self.at_speeds[speed_m_s])
+        covered = self.at_speeds[speed_m_s]
+        # Whom a distance judges is covered at every speed or at none.
+        radius = np.where(covered == self.covered, self.covered_radius, covered)
+        return replace(self, covered=covered, covered_radius=radius)
 
     def _people(self, rows: NDArray[np.bool_]) -> float:
         people = self.demand.population
@@ -327,15 +333,15 @@ def _whole(tiles: Sequence[Tile], asked: Asked) -> Gathered:
         sites=sites,
         nearest=rows["nearest_site"] if asked.served else np.broadcast_to(np.int32(-1), (len(people),)),
         line=(rows["used"], rows["turn"]) if asked.served else None,
-        walks={name: _own_walk(rows, name) for name, _ in asked.groups},
+        walks={name: _own_walk(rows, name, walker) for name, walker in asked.groups},
         **{name: rows[name] for name in ("covered", "covered_radius", "unreached", "beyond")},
     )
 
 
-def _own_walk(rows: Mapping[str, NDArray[Any]], group: str) -> OwnWalk:
+def _own_walk(rows: Mapping[str, NDArray[Any]], group: str, walker: Walker) -> OwnWalk:
     """Return what is known of everybody by the walker of a group."""
     named = {name: f"{OWN_WALK}{name}: {group}" for name in ("covered", "unreached", "nearest", "used")}
-    return OwnWalk(**{name: rows[column] for name, column in named.items() if column in rows})
+    return OwnWalk(walker=walker, **{name: rows[column] for name, column in named.items() if column in rows})
 
 
 def tabulate_whole(whole: Gathered, cut: Cut) -> pd.DataFrame:
@@ -367,11 +373,12 @@ class _People:
     lonlat: NDArray[np.float64]
     population: NDArray[np.float64]
     setting: NDArray[np.object_]
+    settings: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Part:
-    """Some rows of the dataset; it answers the classes of a map as a `Coverage` does."""
+    """Some rows of the dataset; it answers the classes of a map or a table as a `Coverage` does."""
 
     demand: _People
     standard: Standard
@@ -380,6 +387,11 @@ class _Part:
     walk_s: NDArray[np.float64]
     metres: NDArray[np.float64]
     radius_m: NDArray[np.float64]
+
+    @property
+    def population(self) -> float:
+        """People of these rows."""
+        return float(self.demand.population.sum())
 
     @property
     def limited_settings(self) -> dict[str, float]:
@@ -403,11 +415,36 @@ def map_whole(whole: Gathered, drawn: TiledMap, aside: Path, folder: Path) -> li
     """
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    parts = cast("Iterator[Coverage]", _drawn_parts(folder / "demand.parquet", whole.standard))
-    return drawn.write(cast("Coverage", whole), parts, aside, folder)
+    return drawn.write(cast("Coverage", whole), _read_parts(whole, folder), aside, folder)
 
 
-def _drawn_parts(dataset: Path, standard: Standard) -> Iterator[_Part]:
+def tabulate_bands(whole: Gathered, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return people by walking time, and rural ones by distance, as `tabulate_times` and `tabulate_distances` do.
+
+    Parameters
+    ----------
+    whole
+        The figures of all.
+    folder
+        Where ``demand.parquet`` lies.
+    """
+    tables = [(tabulate_times(part), tabulate_distances(part)) for part in _read_parts(whole, folder)]
+    times, distances = (_added(several) for several in zip(*tables, strict=True))
+    with np.errstate(invalid="ignore"):  # of nobody there is no share
+        return times.assign(share=times["people"] / whole.population), distances
+
+
+def _added(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return one table of the sums of several that have the same classes."""
+    sums = pd.concat([table.drop(columns="class") for table in tables]).groupby(level=0).sum()
+    return pd.concat([tables[0]["class"], sums], axis=1)
+
+
+def _read_parts(whole: Gathered, folder: Path) -> Iterator[Coverage]:
+    return cast("Iterator[Coverage]", _drawn_parts(folder / "demand.parquet", whole.standard, whole.demand.settings))
+
+
+def _drawn_parts(dataset: Path, standard: Standard, settings: tuple[str, ...]) -> Iterator[_Part]:
     for path in sorted(dataset.iterdir()):
         rows = gpd.read_parquet(path)
         beyond = rows["beyond"].to_numpy(bool)
@@ -417,6 +454,7 @@ def _drawn_parts(dataset: Path, standard: Standard) -> Iterator[_Part]:
                 lonlat=np.column_stack([rows.geometry.x, rows.geometry.y]),
                 population=rows["population"].to_numpy(float),
                 setting=rows["setting"].to_numpy(dtype=object),
+                settings=settings,
             ),
             standard=standard,
             covered=rows["covered"].to_numpy(bool),

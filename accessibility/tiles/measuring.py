@@ -17,6 +17,7 @@ from accessibility.measures.service import used_of_limit
 from accessibility.measures.tables import demand_table
 from accessibility.siting.pairs import Pairs, merged_rows, transposed
 from accessibility.sources.files import write_aside
+from accessibility.standards import M_PER_KM, S_PER_MIN
 from accessibility.streets.snapping import Snapped
 from accessibility.tiles.cutting import GROUP_OF_PEOPLE
 from accessibility.tiles.pieces import load_piece
@@ -62,13 +63,13 @@ class Asked:
 
     @property
     def limit_m(self) -> float:
-        """Up to which every distance is told: `halo_m`, more where a rule or somebody's own limit reaches farther."""
-        return max(self.halo_m, self.longest_rule_m)
+        """Up to which every distance is told: `halo_m`, more where a rule, somebody's own limit or a class is wider."""
+        return max(self.halo_m, self.longest_rule_m, M_PER_KM * self.standard.distance_classes[-1])
 
     @property
     def limit_s(self) -> float:
-        """Up to which every walk is told: that of `halo_m`, more where a rule or somebody's own limit allows it."""
-        return max(self.halo_m / self.walker.speed_m_s, self.longest_rule_s)
+        """Up to which every walk is told: that of `halo_m`, more where a rule, somebody's own limit or a class is."""
+        return max(self.halo_m / self.walker.speed_m_s, self.longest_rule_s, S_PER_MIN * self.standard.walk_classes[-1])
 
     @property
     def longest_rule_s(self) -> float:

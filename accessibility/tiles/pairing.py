@@ -46,14 +46,18 @@ PART_PAIRS = 2_000_000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NationalPlan:
-    """A proposal for an area that was measured in tiles."""
+    """A proposal for an area that was measured in tiles; it answers a report as a `SitingPlan` does."""
 
+    model = "mclp"
+    bound_by = "certificate"  # the sum of prices, see accessibility.siting.budgets
+    closed = ()
     question: Question  # what was asked
     table: pd.DataFrame  # one row per site, in opening order, with the columns of `sites.csv`
     # objective, bound, cost: people covered, those covered today included; what no plan exceeds; what it costs
     objective: float
     bound: float
     cost: float
+    covered_before: float  # people covered today
     # parts, candidates, pairs: how many parts the question fell into, and how large it was
     parts: int
     candidates: int
@@ -64,21 +68,46 @@ class NationalPlan:
         """How far the bound is above the plan, relatively."""
         return (self.bound - self.objective) / max(1.0, self.objective)
 
+    @property
+    def status(self) -> str:
+        """Whether the gap is closed."""
+        return "optimal" if self.gap <= CLOSE else "feasible"
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """Ids of the sites to open, in their order."""
+        return tuple(map(str, self.table["id"]))
+
+    @property
+    def covered_people(self) -> float:
+        """People covered when all of them are open."""
+        return self.objective
+
+    @property
+    def budget(self) -> float | None:
+        """What it may cost."""
+        return self.question.budget
+
+    @property
+    def sites_limit(self) -> int | None:
+        """How many sites may open."""
+        return self.question.sites
+
     def record(self) -> dict[str, Any]:
         """Return what a manifest says about the plan, with the names that it has for one of a whole."""
         return {
-            "model": "mclp",
-            "status": "optimal" if self.gap <= CLOSE else "feasible",
+            "model": self.model,
+            "status": self.status,
             "objective": self.objective,
             "bound": self.bound,
             "gap": self.gap,
-            "bound_by": "certificate",  # the sum of prices, see accessibility.siting.budgets
+            "bound_by": self.bound_by,
             "ended_by": "work",
             "time_limit_s": None,
-            "selected": [str(site) for site in self.table["id"]],
+            "selected": [*self.selected],
             "closed": [],
             "cost": self.cost,
-            "covered_people": self.objective,
+            "covered_people": self.covered_people,
             "question": self.question.record(),
             "candidates": self.candidates,
             "message": "",
@@ -128,6 +157,7 @@ def propose_over_tiles(tiles: Sequence[Tile], question: Question, whole: Gathere
             objective=whole.covered_people + plan.objective,
             bound=min(whole.covered_people + plan.bound, whole.population),
             cost=plan.spent,
+            covered_before=whole.covered_people,
             parts=len(parts),
             candidates=int(sites["may_open"].sum()),
             pairs=pairs,

@@ -205,7 +205,8 @@ def six_short(districts: pd.DataFrame) -> pd.DataFrame:
 
 def crowded(facts: Facts) -> Facts:
     """Return facts with all there can be: bars, capacities, own walkers, long names, the most rows of every table."""
-    proposal, spots = facts.proposal, facts.clusters
+    assert facts.whole is not None
+    proposal, spots = facts.proposal, facts.whole.clusters
     assert proposal is not None
     sites = pd.concat([proposal.table] * 10, ignore_index=True).head(7)
     row = facts.settings.iloc[0]
@@ -236,7 +237,12 @@ def crowded(facts: Facts) -> Facts:
         standard=Standard(rules={name: Rule(measure="walk", limit=600.0 + k) for k, name in enumerate(settings)}),
         settings=pd.concat([pd.DataFrame([{**row, "setting": name} for name in settings]), total], ignore_index=True),
         districts=stretched(six_short(facts.districts), "district"),
-        clusters=replace(spots, table=stretched(spots.table, "district", "outlet_name", "bank_name", "candidate_name")),
+        whole=replace(
+            facts.whole,
+            clusters=replace(
+                spots, table=stretched(spots.table, "district", "outlet_name", "bank_name", "candidate_name")
+            ),
+        ),
         proposal=replace(proposal, table=stretched(sites.assign(rank=range(1, len(sites) + 1)), "name")),
     )
 

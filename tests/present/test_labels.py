@@ -118,9 +118,12 @@ def test_the_map_shows_the_label_where_a_name_would_stand(language: Any, said: s
 
 def test_tables_and_the_terminal_say_the_label_and_the_data_stay(sample_measured: Measured) -> None:
     facts, _ = reportworlds.told(sample_measured)
-    site = str(facts.ledger["id"].iloc[0])
-    bare = facts.ledger.assign(name=["", *facts.ledger["name"].iloc[1:]])
-    told = replace(facts, ledger=bare, labels={site: SiteLabel(kind="bank", street="文庙路")})
+    assert facts.whole is not None
+    site = str(facts.whole.ledger["id"].iloc[0])
+    bare = facts.whole.ledger.assign(name=["", *facts.whole.ledger["name"].iloc[1:]])
+    told = replace(
+        facts, whole=replace(facts.whole, ledger=bare), labels={site: SiteLabel(kind="bank", street="文庙路")}
+    )
     sheet = tabulate_sheets(told)["ledger"]
     column = next(column for column in sheet.columns if column.name == "name")
     assert column.words(sheet.frame["name"].iloc[0], Locale("en")) == "bank branch at 文庙路"

@@ -65,8 +65,9 @@ def test_a_street_done_by_hand(street: Study) -> None:
     assert facts.times.set_index("class")["urban"].tolist() == [10, 20, 0, 40, 80, 160, 0]
     assert facts.times["people"].sum() == 310
     assert facts.distances[["network", "radius", "population"]].to_numpy().sum() == 0
-    assert facts.choices == {"0": 280, "1": 30, "2+": 0}
-    assert facts.ledger[["id", "within_people", "alone_people", "can_close"]].to_numpy().tolist() == [
+    assert facts.whole is not None
+    assert facts.whole.choices == {"0": 280, "1": 30, "2+": 0}
+    assert facts.whole.ledger[["id", "within_people", "alone_people", "can_close"]].to_numpy().tolist() == [
         ["O1", 30, 30, False]
     ]
     assert facts.proposal is not None
@@ -74,7 +75,7 @@ def test_a_street_done_by_hand(street: Study) -> None:
     assert facts.frontier["budget"].tolist() == [0, 1]
     assert facts.frontier["covered_share"].tolist() == [30 / 310, 270 / 310]
     assert facts.districts["district"].tolist() == ["Street", "total"]
-    assert np.isnan(facts.outside_people)
+    assert np.isnan(facts.whole.outside_people)
     assert set(facts.inputs["role"]) == {"study", "network", "population", "outlets", "banks"}
     told = facts.parameters.set_index("parameter")["value"]
     assert told["walker_used.speed_m_s"] == "1.0"
@@ -133,7 +134,8 @@ def test_the_sample_against_measurements_of_its_own(sample_measured: Measured) -
     assert facts.times.set_index("class").loc["10\N{EN DASH}15", "people"] == pytest.approx(people[in_time].sum())
     far = (now.demand.setting == "rural") & (now.radius_m > 2_000) & (now.radius_m <= 5_000)
     assert facts.distances.set_index("class").loc["2\N{EN DASH}5", "radius"] == pytest.approx(people[far].sum())
-    spots = facts.clusters
+    assert facts.whole is not None
+    spots = facts.whole.clusters
     everybody = spots.table["people"].sum() + spots.scattered_people + spots.unplaced_people
     assert everybody == pytest.approx(facts.totals["uncovered"])
 

@@ -301,7 +301,7 @@ def test_tiles_answer_whom_sites_cover_alone(
 
 def test_a_proposal_in_parts_is_told_in_both_languages() -> None:
     table = pd.DataFrame({"id": [str(k) for k in range(1_200)]})
-    large = {"objective": 197_394_929.4, "bound": 197_396_457.0, "cost": 1_234_567.5}
+    large = {"objective": 197_394_929.4, "bound": 197_396_457.0, "cost": 1_234_567.5, "covered_before": 9e7}
     size = {"parts": 38, "candidates": 156_800, "pairs": 74_857_359}
     plan = NationalPlan(question=SimpleNamespace(), table=table, **large, **size)  # type: ignore[arg-type]
     (said,) = tiling._plan_notes(plan, "万元")

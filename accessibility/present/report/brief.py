@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from accessibility.present.report.facts import Facts
+    from accessibility.present.report.facts import Facts, WholeFacts
     from accessibility.present.report.illustrations import Pictures
     from accessibility.present.report.page import TableView
     from accessibility.present.report.sheets import Sheet
@@ -55,7 +55,6 @@ _NAME, _STUDY, _LEAD, _TEXT, _NOTE = (
 )  # room in letters: of a name, of the study, of the headline, ...
 _RULES = 140  # of the rules of all settings in a sentence
 _PROPOSAL = 640  # of the paragraph of the proposal, which holds its proof
-_LIMITS = ("hours", "foot", "people", "streets", "sites", "map")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +105,7 @@ def format_briefs(facts: Facts, language: str) -> list[Brief]:
     return [_tell(short, _BriefLocale(locale.language)) for locale in Locales.of(language).in_order]
 
 
-def render_brief(facts: Facts, pictures: Pictures, *, language: str) -> str:
+def render_brief(facts: Facts, pictures: Pictures | None, *, language: str) -> str:
     """Return the brief as HTML that prints on two pages a language.
 
     Parameters
@@ -114,7 +113,7 @@ def render_brief(facts: Facts, pictures: Pictures, *, language: str) -> str:
     facts
         Every figure.
     pictures
-        What the maps are drawn from.
+        What the maps are drawn from; None for none.
     language
         ``en``, ``zh`` or ``both``: then the English brief follows the Chinese one.
 
@@ -134,7 +133,7 @@ def render_brief(facts: Facts, pictures: Pictures, *, language: str) -> str:
     return printable(html)
 
 
-def write_brief(facts: Facts, pictures: Pictures, path: str | os.PathLike[str], *, language: str = "en") -> None:
+def write_brief(facts: Facts, pictures: Pictures | None, path: str | os.PathLike[str], *, language: str = "en") -> None:
     """Write the brief as one HTML file; the same facts give the same bytes.
 
     Raises
@@ -162,17 +161,21 @@ def _with_short_names(facts: Facts) -> Facts:
         ident: replace(label, owner=_name(label.owner), street=_name(label.street), ident=_name(label.ident))
         for ident, label in facts.labels.items()
     }
-    proposal, spots = facts.proposal, facts.clusters
-    named = ("district", "outlet_name", "bank_name", "candidate_name")
+    proposal, whole = facts.proposal, facts.whole
     return replace(
         facts,
         study=shortened(visible(facts.study), _STUDY, end=True),
         sources=tuple(map(_name, facts.sources)),
         districts=_short_names(facts.districts, "district"),
-        clusters=replace(spots, table=_short_names(spots.table, *named)),
+        whole=None if whole is None else _with_short_spots(whole),
         proposal=None if proposal is None else replace(proposal, table=_short_names(proposal.table, "name")),
         labels=labels,
     )
+
+
+def _with_short_spots(whole: WholeFacts) -> WholeFacts:
+    named = ("district", "outlet_name", "bank_name", "candidate_name")
+    return replace(whole, clusters=replace(whole.clusters, table=_short_names(whole.clusters.table, *named)))
 
 
 def _name(words: Any) -> Any:
@@ -187,13 +190,16 @@ def _tell(facts: Facts, locale: Locale) -> Brief:
     proposed = "_proposal" if facts.proposal is not None else ""
     sheets = tabulate_sheets(facts)
     locales = Locales((locale,))
+    pages: tuple[tuple[str, ...], ...] = (("map",), ("after", "times", "distances"))
+    if facts.whole is None:  # tiles have no map
+        pages = (("times", "distances"), ())
     first = (
         _section("question", locale, _asks(facts, locale, proposed)),
-        _section("answer", locale, _answer(facts, locale, sheets["settings"]), ("map",)),
+        _section("answer", locale, _answer(facts, locale, sheets["settings"]), pages[0]),
         _section("gaps", locale, _gaps(facts, locale, sheets["districts"])),
     )
     second = (
-        _section("proposal", locale, _proposal(facts, locale, sheets["proposal"]), ("after", "times", "distances")),
+        _section("proposal", locale, _proposal(facts, locale, sheets["proposal"]), pages[1]),
         _section("basis", locale, _basis(facts, locale)),
     )
     return Brief(
@@ -238,7 +244,8 @@ def _answer(facts: Facts, locale: Locale, settings: Sheet) -> Iterator[BriefBloc
 def _gaps(facts: Facts, locale: Locale, districts: Sheet) -> Iterator[BriefBlock]:
     named, worst = named_districts(facts), worst_districts(facts)
     if named.empty:
-        yield from _texts(locale("brief_no_districts", uncovered=locale.number(facts.totals["uncovered"])))
+        key = "brief_no_districts" if facts.whole is not None else "brief_no_districts_tiles"
+        yield from _texts(locale(key, uncovered=locale.number(facts.totals["uncovered"])))
     elif worst.empty:
         yield from _texts(locale("no_districts"))
     else:
@@ -268,15 +275,14 @@ def _say_gaps(facts: Facts, locale: Locale, named: pd.DataFrame, shown: pd.DataF
 
 def _proposal(facts: Facts, locale: Locale, sites: Sheet) -> Iterator[BriefBlock]:
     held = "" if facts.held is None else format_instead(facts.held, locale)
-    told = (
-        locale("brief_no_proposal") if facts.proposal is None else format_proposal(facts, locale, format_proof_plainly)
-    )
+    none = locale("proposal_missing" if facts.whole is None else "brief_no_proposal")
+    told = none if facts.proposal is None else format_proposal(facts, locale, format_proof_plainly)
     yield from _texts(told, held, most=_PROPOSAL)
     if len(sites.frame):
         columns = "rank name kind cost gain_people covered_people covered_share"
         shown = sites.only(*columns.split(), rows=_rows("proposal", len(sites.frame)))
         yield from _table(facts, locale, shown, len(sites.frame), "note_proposal")
-    if facts.totals["uncovered"] > 0:
+    if facts.totals["uncovered"] > 0 and facts.whole is not None:
         yield BriefBlock(kind="head", words=locale("brief_blackspots"))
         yield BriefBlock(kind="numbers", points=_fitting(format_blackspots(facts, locale)))
 
@@ -287,14 +293,14 @@ def _basis(facts: Facts, locale: Locale) -> Iterator[BriefBlock]:
     told = [rests, sources, locale("method_people"), _say_sure(facts, locale), _say_findings(facts, locale)]
     yield BriefBlock(kind="points", points=_fitting(told))
     yield BriefBlock(kind="head", words=locale("brief_unknown"))
-    yield BriefBlock(kind="points", points=_fitting(format_limits(locale, _LIMITS)))
+    yield BriefBlock(kind="points", points=_fitting(format_limits(facts, locale)))
 
 
 def _say_sure(facts: Facts, locale: Locale) -> str:
     """Return how sure the headline is: its bar, or without one what other conditions would make of it."""
     if facts.sure is not None:
         return format_sureness(facts.sure, facts.totals["covered_share"], locale)
-    if not facts.population > 0:
+    if not facts.population > 0 or facts.whole is None:  # tiles know speeds alone
         return ""
     covered = facts.sensitivity["covered"]
     low, high = (locale.percent(end, facts.population) for end in (covered.min(), covered.max()))
@@ -304,6 +310,8 @@ def _say_sure(facts: Facts, locale: Locale) -> str:
 def _say_findings(facts: Facts, locale: Locale) -> str:
     """Return how many findings on the inputs need a look, and which of them is worth most."""
     looks = facts.quality[facts.quality["look"].astype(bool)]
+    if facts.whole is None:
+        return locale("quality_tiles", warnings=len(looks), notes=len(facts.quality) - len(looks))
     rows = merge_by_code(looks).astype({"points_of_coverage": float}).to_dict("records") if len(looks) else []
     code, points = next(((row["code"], locale.points(row["points_of_coverage"])) for row in rows), ("", NOTHING))
     if points in (NOTHING, locale.points(0.0)):

@@ -78,6 +78,21 @@ class Clusters:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class WholeFacts:
+    """What is measured where all of a study is in memory, and not in tiles."""
+
+    outside_people: float  # people covered only from outside the area, NaN where there is no area
+    clusters: Clusters
+    # ledger, choices: a row an open site; people with 0, 1 and 2+ sites within the rule
+    ledger: pd.DataFrame
+    choices: Mapping[str, float]
+    # snap, streets, node_points: homes to streets by district; street density; what snapping to junctions would change
+    snap: pd.DataFrame
+    streets: StreetFigures
+    node_points: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Facts:
     """Every figure that a report tells. Shares are 0 to 1, of people; tables are those of the CSV files of the run."""
 
@@ -93,10 +108,7 @@ class Facts:
     slow_m_s: float
     # as the manifest tells them: population, covered, uncovered, covered_share, covered_share_radius, unreached
     totals: Mapping[str, float]
-    # outside_people, limited_people: people covered only from outside the area, NaN where there is no area; people with
-    # a limit of their own
-    outside_people: float
-    limited_people: float = 0.0
+    limited_people: float = 0.0  # people with a limit of their own
     # districts, settings, groups: `districts.csv`; one row per setting and a total; one row per group
     districts: pd.DataFrame
     settings: pd.DataFrame
@@ -106,19 +118,11 @@ class Facts:
     # straight line
     times: pd.DataFrame
     distances: pd.DataFrame
-    clusters: Clusters
+    whole: WholeFacts | None  # what else is measured where all is in memory; None in tiles
     # proposal, frontier: where there is one: the proposal, and what each budget buys (`FRONTIER_COLUMNS`)
     proposal: ProposalFacts | None = None
     frontier: pd.DataFrame = field(default_factory=lambda: tabulate_frontier(None, 0.0))
-    # ledger, choices: a row an open site; people with 0, 1 and 2+ sites within the rule
-    ledger: pd.DataFrame
-    choices: Mapping[str, float]
-    # quality, snap, streets, node_points: `quality.csv`; homes to streets by district; street density; what snapping
-    # to junctions would change
-    quality: pd.DataFrame
-    snap: pd.DataFrame
-    streets: StreetFigures
-    node_points: float
+    quality: pd.DataFrame  # `quality.csv`
     labels: Mapping[str, SiteLabel] = field(default_factory=dict)  # what sites without a name are called, by id
     # parameters, inputs: one row per parameter (parameter, value); one row per file (role, file, sha256)
     parameters: pd.DataFrame

@@ -56,22 +56,26 @@ class Illustration:
     map: MapContent | None = None
 
 
-def illustrate(facts: Facts, pictures: Pictures, locales: Locales) -> dict[str, Illustration]:
+def illustrate(facts: Facts, pictures: Pictures | None, locales: Locales) -> dict[str, Illustration]:
     """Return the pictures by name; those without anything to show are left out."""
-    found = {"parts": _parts(facts, locales), "map": _map(facts, pictures, locales), "times": _times(facts, locales)}
+    found = {"parts": _parts(facts, locales), "times": _times(facts, locales)}
     if facts.distances["population"].sum() > 0:
         found["distances"] = _distances(facts, locales)
     if len(facts.frontier) > 1:
         found["frontier"] = _frontier(facts, locales)
+    if pictures is None:
+        return found
+    found["map"] = _map(facts, pictures, locales)
     if pictures.after is not None and facts.proposal is not None:
         found["before"], found["after"] = _before(facts, pictures, locales), _after(facts, pictures, locales)
     return found
 
 
-def illustrate_brief(facts: Facts, pictures: Pictures, locales: Locales) -> dict[str, Illustration]:
+def illustrate_brief(facts: Facts, pictures: Pictures | None, locales: Locales) -> dict[str, Illustration]:
     """Return the pictures of a brief by name: the map, small; then the proposal, or without one how long walks are."""
-    found = {"map": _map(facts, pictures, locales, small=True)}
-    if pictures.after is not None and facts.proposal is not None and facts.proposal.plan.selected:
+    found = {} if pictures is None else {"map": _map(facts, pictures, locales, small=True)}
+    opens = facts.proposal is not None and facts.proposal.plan.selected
+    if pictures is not None and pictures.after is not None and opens:
         return found | {"after": _after(facts, pictures, locales, named=True)}
     found["times"] = _times(facts, locales)
     return found | ({"distances": _distances(facts, locales)} if facts.distances["population"].sum() > 0 else {})
@@ -102,7 +106,7 @@ def _people_legend(
 
 def _map(facts: Facts, pictures: Pictures, locales: Locales, *, small: bool = False) -> Illustration:
     ground = pictures.ground
-    spots = facts.clusters.table.head(_MOST_PINS).to_dict("records")
+    spots = [] if facts.whole is None else facts.whole.clusters.table.head(_MOST_PINS).to_dict("records")
     pins = [Pin(lon=row["lon"], lat=row["lat"], number=int(row["rank"])) for row in spots]
     cut = facts.totals["unreached"]
     people = {"covered": facts.covered, "far": facts.totals["uncovered"] - cut, "cut": cut}

@@ -132,7 +132,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri
 """What a printed page may load: nothing but its own styles and pictures."""
 
 
-def render_page(facts: Facts, pictures: Pictures, *, language: str) -> str:
+def render_page(facts: Facts, pictures: Pictures | None, *, language: str) -> str:
     """Return the report as HTML.
 
     Parameters
@@ -140,7 +140,7 @@ def render_page(facts: Facts, pictures: Pictures, *, language: str) -> str:
     facts
         Every figure.
     pictures
-        What the maps are drawn from.
+        What the maps are drawn from; None for none.
     language
         ``en``, ``zh`` or ``both``: then every sentence stands in Chinese and beside it in English, headings and cells
         in both.
@@ -171,7 +171,7 @@ def render_page(facts: Facts, pictures: Pictures, *, language: str) -> str:
     return printable(html)
 
 
-def write_page(facts: Facts, pictures: Pictures, path: str | os.PathLike[str], *, language: str = "en") -> None:
+def write_page(facts: Facts, pictures: Pictures | None, path: str | os.PathLike[str], *, language: str = "en") -> None:
     """Write the report as one HTML file; the same facts give the same bytes.
 
     Raises
@@ -237,7 +237,7 @@ def _lists(facts: Facts, locales: Locales) -> dict[str, list[tuple[str, list[str
         "blackspots": lambda t: format_blackspots(facts, t),
         "quality": lambda t: format_quality(facts, t),
         "method": lambda t: format_method(facts, t),
-        "limits": format_limits,
+        "limits": lambda t: format_limits(facts, t),
         "holds": format_holds,
         "leaves": format_leaves,
     }
@@ -246,10 +246,11 @@ def _lists(facts: Facts, locales: Locales) -> dict[str, list[tuple[str, list[str
 
 def _tables(facts: Facts, sheets: dict[str, Sheet], locales: Locales) -> dict[str, TableView]:
     """Return the tables that the page prints, see ``page.toml``; those of what a study does not have are left out."""
+    has_elderly = facts.whole is not None and facts.whole.clusters.table["elderly_people"].notna().any()
     words: dict[str, Sequence[str]] = {
         "SHARES": [name for name in district_columns(facts.standard) if name.endswith(("_covered_share", "_radius"))],
         "SETTINGS": facts.standard.settings,
-        "ELDERLY": ["elderly_people"] if facts.clusters.table["elderly_people"].notna().any() else [],
+        "ELDERLY": ["elderly_people"] if has_elderly else [],
         "SERVED": [] if facts.service is None else SERVED_COLUMNS[:2],
         "OWN": [] if facts.own is None else OWN_COLUMNS,
         "BARS": [] if facts.sure is None else BAR_COLUMNS,

@@ -14,7 +14,7 @@ from accessibility.standards import M_PER_KM
 from accessibility.wording import cost_text, message_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from accessibility.present.language import Locale
     from accessibility.present.report.facts import Facts, ProposalFacts, ServedFacts
@@ -84,7 +84,7 @@ def format_capacity(facts: Facts, locale: Locale) -> str:
 
 def format_room_then(facts: Facts, locale: Locale) -> str:
     """Return that a proposal does not count room, and who would be covered and served with it."""
-    if facts.service is None or facts.proposal is None or not facts.proposal.plan.selected:
+    if facts.service is None or facts.proposal is None or not facts.proposal.plan.selected or facts.whole is None:
         return ""
     return locale(
         "served_then",
@@ -129,9 +129,10 @@ def format_uncovered(facts: Facts, locale: Locale) -> str:
     first = locale(
         "not_covered", uncovered=locale.number(totals["uncovered"]), unreached=locale.number(totals["unreached"])
     )
-    if not facts.outside_people >= 0.5:  # noqa: PLR2004 -- rounds to a person
+    outside = 0.0 if facts.whole is None else facts.whole.outside_people
+    if not outside >= 0.5:  # noqa: PLR2004 -- rounds to a person
         return first
-    return joined(locale, first, locale("outside", people=locale.number(facts.outside_people)))
+    return joined(locale, first, locale("outside", people=locale.number(outside)))
 
 
 def format_readings(facts: Facts, locale: Locale) -> str:
@@ -199,8 +200,10 @@ def format_districts(facts: Facts, locale: Locale) -> list[str]:
 
 def format_blackspots(facts: Facts, locale: Locale) -> list[str]:
     """Return a line for each of the three greatest blackspots."""
-    rows = facts.clusters.table.head(_WORST).to_dict("records")
-    least = locale.number(facts.clusters.min_people)
+    if facts.whole is None:
+        return []
+    spots = facts.whole.clusters
+    rows, least = spots.table.head(_WORST).to_dict("records"), locale.number(spots.min_people)
     return [_blackspot_line(row, locale, facts.labels) for row in rows] or [locale("no_blackspots", least=least)]
 
 
@@ -230,7 +233,9 @@ def format_action(row: dict[Any, Any], locale: Locale, labels: Mapping[str, Site
 
 def format_blackspot_text(facts: Facts, locale: Locale) -> str:
     """Return what a blackspot is, and where the other uncovered people live."""
-    spots = facts.clusters
+    if facts.whole is None:
+        return ""
+    spots = facts.whole.clusters
     return locale(
         "blackspots_text",
         least=locale.number(spots.min_people),
@@ -308,23 +313,28 @@ def _sites(proposal: ProposalFacts, locale: Locale) -> str:
 
 def format_ledger(facts: Facts, locale: Locale) -> str:
     """Return people by how many outlets they have, and how many outlets could close."""
-    if facts.ledger.empty:
+    if facts.whole is None:
+        return ""
+    ledger, choices = facts.whole.ledger, facts.whole.choices
+    if ledger.empty:
         return locale("ledger_none")
     return locale(
         "ledger_text",
         population=locale.number(facts.population),
-        none=locale.number(facts.choices["0"]),
-        one=locale.number(facts.choices["1"]),
-        many=locale.number(facts.choices["2+"]),
-        singles=int(facts.ledger["can_close"].sum()),
-        together=int(facts.ledger["can_close_together"].sum()),
-        sites=len(facts.ledger),
+        none=locale.number(choices["0"]),
+        one=locale.number(choices["1"]),
+        many=locale.number(choices["2+"]),
+        singles=int(ledger["can_close"].sum()),
+        together=int(ledger["can_close_together"].sum()),
+        sites=len(ledger),
     )
 
 
 def format_quality(facts: Facts, locale: Locale) -> list[str]:
     """Return what the findings are worth, what a coarser snap would change, and how dense the streets are."""
     looks = int(facts.quality["look"].sum())
+    if facts.whole is None:
+        return [locale("quality_tiles", warnings=looks, notes=len(facts.quality) - looks)]
     said = [
         locale(
             "quality_text",
@@ -333,9 +343,9 @@ def format_quality(facts: Facts, locale: Locale) -> list[str]:
             warnings=looks,
             notes=len(facts.quality) - looks,
         ),
-        locale("node_text", points=locale.points(facts.node_points)),
+        locale("node_text", points=locale.points(facts.whole.node_points)),
     ]
-    streets = facts.streets
+    streets = facts.whole.streets
     if streets.inhabited_km2 > 0 and facts.population > 0:
         far = streets.over_100_m_share * facts.population
         said.append(
@@ -370,11 +380,11 @@ def format_method(facts: Facts, locale: Locale) -> list[str]:
     ]
 
 
-def format_limits(
-    locale: Locale, keys: Iterable[str] = ("hours", "foot", "people", "streets", "sites", "map")
-) -> list[str]:
+def format_limits(facts: Facts, locale: Locale) -> list[str]:
     """Return what the figures do not say."""
-    return [locale(f"limit_{key}") for key in keys]
+    streets, tiles = ("limit_streets", []) if facts.whole is not None else ("tiles_streets", ["tiles_leave_out"])
+    keys = (*tiles, "limit_hours", "limit_foot", "limit_people", streets, "limit_sites", "limit_map")
+    return [locale(key) for key in keys]
 
 
 def joined(locale: Locale, *sentences: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from accessibility.present.language import Locale
-    from accessibility.present.report.facts import Facts, ProposalFacts
+    from accessibility.present.report.facts import Facts, ProposalFacts, WholeFacts
     from accessibility.present.report.uncertainty import SureFacts
     from accessibility.standards import Standard
 
@@ -90,6 +90,7 @@ def tabulate_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dic
     of = _tables()
     served, bars = (() if facts.service is None else of["served"]), (() if facts.sure is None else of["bars"])
     own = () if facts.own is None else of["own"]
+    spots, ledger, snap = _whole_sheets(facts)
     sheets = [
         Sheet("districts", facts.districts, (*_of_districts(facts.standard), *served, *own, *bars)),
         _sheet("settings", facts.settings, *served),
@@ -97,12 +98,12 @@ def tabulate_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dic
         _sheet("groups", facts.groups, *own),
         Sheet("times", facts.times, _of_times(facts.standard)),
         _sheet("distances", facts.distances),
-        _sheet("blackspots", _called(facts.clusters.table.rename(columns={"id": "at"}), facts.labels)),
+        *spots,
         _sheet("proposal", _called(_sites(facts.proposal), facts.labels)),
         _sheet("frontier", facts.frontier),
-        _sheet("ledger", _called(facts.ledger, facts.labels)),
+        *ledger,
         _sheet("quality", facts.quality),
-        _sheet("snap", facts.snap),
+        *snap,
         _sheet("parameters", facts.parameters.assign(meaning=facts.parameters["parameter"])),
         _sheet("inputs", facts.inputs),
     ]
@@ -126,6 +127,15 @@ def tabulate_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dic
         columns = tuple(SheetColumn(str(name), kinds.get(str(name), "text")) for name in dictionary.columns)
         sheets.append(Sheet("dictionary", dictionary, columns))
     return {sheet.name: sheet for sheet in sheets}
+
+
+def _whole_sheets(facts: Facts) -> tuple[list[Sheet], ...]:
+    """Return the tables of blackspots, of outlets and of ways to streets; none of them where tiles were measured."""
+    if facts.whole is None:
+        return [], [], []
+    spots = _called(facts.whole.clusters.table.rename(columns={"id": "at"}), facts.labels)
+    ledger = _called(facts.whole.ledger, facts.labels)
+    return [_sheet("blackspots", spots)], [_sheet("ledger", ledger)], [_sheet("snap", facts.whole.snap)]
 
 
 @cache
@@ -186,12 +196,20 @@ def summary_rows(facts: Facts) -> list[tuple[str, float | str, Kind]]:
         *_bar(facts.sure),
         *_served(facts),
         *_own(facts),
-        ("item_outside", facts.outside_people, "count"),
-        ("item_choice_0", facts.choices["0"], "count"),
-        ("item_choice_1", facts.choices["1"], "count"),
-        ("item_choice_2", facts.choices["2+"], "count"),
+        *_whole(facts.whole),
     ]
     return [*rows, *_proof(facts.proposal), ("item_version", facts.version, "text")]
+
+
+def _whole(whole: WholeFacts | None) -> list[tuple[str, float | str, Kind]]:
+    if whole is None:
+        return []
+    return [
+        ("item_outside", whole.outside_people, "count"),
+        ("item_choice_0", whole.choices["0"], "count"),
+        ("item_choice_1", whole.choices["1"], "count"),
+        ("item_choice_2", whole.choices["2+"], "count"),
+    ]
 
 
 def _served(facts: Facts) -> list[tuple[str, float | str, Kind]]:
