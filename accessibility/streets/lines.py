@@ -242,10 +242,18 @@ def _within(rows: gpd.GeoDataFrame, bounds: tuple[float, float, float, float]) -
     return there
 
 
+_LEAST_LONGEST = 1.0  # metre
+
+
 def _as_degrees(table: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, Said]:
     """Return one row per single line in EPSG:4326, and how many rows have no geometry or no length."""
     there = ~(table.geometry.isna() | table.geometry.is_empty)
     rows = table[there].explode(ignore_index=True)
+    longest = float(shapely.length(rows.geometry.to_numpy()).max(initial=0.0))
+    if table.crs.is_projected and 0 < longest < _LEAST_LONGEST:
+        name = table.crs.name
+        msg = f"no line is a metre long in {name}, the longest has {longest:.3g} m: are its coordinates degrees?"
+        raise InputError(msg)
     try:
         rows = rows.set_geometry(shapely.force_2d(rows.geometry.to_numpy()), crs=table.crs).to_crs(WGS84)
     except ProjError as error:

@@ -179,6 +179,19 @@ def test_a_code_names_a_district_whose_name_another_one_has(tmp_path: Path) -> N
     assert rows_of_districts(table, districts, source="t.csv")[0].tolist() == [1, 0]
 
 
+def test_streets_in_degrees_that_say_they_are_in_metres_are_refused() -> None:
+    line = shapely.LineString([(114, 30), (114.01, 30)])
+    with pytest.raises(InputError, match=r"no line is a metre long in .*, the longest has 0.01 m.*degrees"):
+        acc.Network.from_gdf(gpd.GeoDataFrame({"highway": ["path"]}, geometry=[line], crs="EPSG:3857"))
+
+
+def test_a_study_may_have_streets_of_one_junction() -> None:
+    loop = acc.Network(node_xy=[(5e5, 34e5)], edges=[(0, 0)], length_m=[9], crs="EPSG:32649")
+    homes = acc.Demand(ids=["a"], xy=[(5e5, 34e5)], population=[3], crs="EPSG:32649")
+    study = acc.Study.of(loop, homes, acc.Sites(ids=["O1"], xy=[(5e5, 34e5)], crs="EPSG:32649"))
+    assert study.coverage().population == pytest.approx(3)
+
+
 def test_frames_of_other_libraries_are_read() -> None:
     class Frame:
         """As polars and pyarrow have it."""

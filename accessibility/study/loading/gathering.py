@@ -237,7 +237,8 @@ def check_together(
     findings = []
     shapes = None if area is None else area.to_crs(network.crs).geometry
     without = [] if shapes is None else _without_street(shapes, network)
-    hulls: list[Any] = [shapely.convex_hull(shapely.linestrings(xy)) for xy in junctions_of(network)]
+    junctions = (xy if len(xy) > 1 else xy.repeat(2, axis=0) for xy in junctions_of(network))
+    hulls: list[Any] = [shapely.convex_hull(shapely.linestrings(xy)) for xy in junctions]
     hull = shapely.convex_hull(shapely.GeometryCollection(hulls))
     reach = shapely.buffer(hull, _OUTSIDE_NETWORK_M)
     west, south, east, north = shapely.bounds(hull)
