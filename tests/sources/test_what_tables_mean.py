@@ -186,9 +186,10 @@ def test_streets_in_degrees_that_say_they_are_in_metres_are_refused() -> None:
 
 
 def test_a_study_may_have_streets_of_one_junction() -> None:
-    loop = acc.Network(node_xy=[(5e5, 34e5)], edges=[(0, 0)], length_m=[9], crs="EPSG:32649")
-    homes = acc.Demand(ids=["a"], xy=[(5e5, 34e5)], population=[3], crs="EPSG:32649")
-    study = acc.Study.of(loop, homes, acc.Sites(ids=["O1"], xy=[(5e5, 34e5)], crs="EPSG:32649"))
+    road: Any = {"node_xy": [(5e5, 34e5)], "edges": [(0, 0)], "length_m": [9], "crs": "EPSG:32649"}
+    here: Any = {"ids": ["a"], "xy": [(5e5, 34e5)], "crs": "EPSG:32649"}
+    people: Any = here | {"population": [3]}
+    study = acc.Study.of(acc.Network(**road), acc.Demand(**people), acc.Sites(**here | {"ids": ["O1"]}))
     assert study.coverage().population == pytest.approx(3)
 
 
