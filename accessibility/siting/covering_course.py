@@ -29,17 +29,12 @@ if TYPE_CHECKING:
     from accessibility.siting.goals import Goal, Guide
     from accessibility.siting.tree import Claim
 
-_ROUNDS = 2_000
-_LONG_ROUNDS = 20_000
-_MOST_DOUBLED = 4
-_CORE = 60
+_ROUNDS, _LONG_ROUNDS, _MOST_DOUBLED, _CORE = 2_000, 20_000, 4, 60
 _CHILDREN, _PARENTS, _PARENT_ROUNDS = 6, 4, 20_000  # of a turn, of each of them, and how long these are annealed
-_NEARLY_ALL = 1.5
+_NEARLY_ALL, _CORE_GAP = 1.5, 0.1
 _EASY = 0.25  # share of the work of a core that a crossing takes where it is soon solved
-_CORE_GAP = 0.1
 _SMALL, _FEW_ROUNDS = 100_000, 200
-_LARGE = 1_000_000  # entries of a question that is worth two threads
-_LARGE_ROUNDS, _LARGE_SEED = 60_000, 1_000
+_LARGE, _LARGE_ROUNDS, _LARGE_SEED = 1_000_000, 60_000, 1_000  # entries of a question that is worth two threads
 _LIKELY, _SPARE = 0.01, 2  # share of a column that may open; how many a site of the plan
 _NEAR, _WIDE = 3, 5  # columns a site that could be swapped in: into a plan annealed anew, and into the best of some
 # Shares of all the work: for the prices of a large question, better ones, floors, a core, all that is left, if little.
@@ -101,6 +96,11 @@ class Course:
         if self.goal.unit(self.small) == 1.0:
             hair = min(hair, HALF)
         return not self.short and self.bound - self.value <= max(self.gap * abs(self.value), hair)
+
+    @property
+    def may_reach_everybody(self) -> bool:
+        """Whether no bound says that some people are left out of every plan."""
+        return self.goal.maximises_people and self.bound >= self.goal.ceiling(self.small)
 
     @property
     def better(self) -> int:
@@ -261,10 +261,8 @@ def _take_turn(course: Course, allowance: Allowance) -> None:
 
 def _reach_everybody(course: Course, allowance: Allowance) -> None:
     """Search for a plan that leaves nobody out, where no bound says that there is none."""
-    small, goal = course.small, course.goal
-    if not course.closed and goal.maximises_people and course.bound >= goal.ceiling(small):
-        course.seeds += 1
-        course.take(leave_out_nobody(small, course.chosen, allowance.part(_EVERYBODY_WORK), seed=course.seeds))
+    if not course.closed and course.may_reach_everybody:
+        course.take(_anew(course, allowance, course.chosen))
 
 
 def _anneal(course: Course, allowance: Allowance, rounds: int) -> None:
@@ -285,10 +283,13 @@ def _likely(course: Course) -> Covering:
     return course.goal.reduce(fix_columns(small, np.zeros(len(near), np.bool_), ~near))
 
 
-def _annealed_anew(course: Course, allowance: Allowance) -> NDArray[np.bool_]:
-    """Return a plan from a new beginning."""
+def _anew(course: Course, allowance: Allowance, begun: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """Return a plan from a new beginning, in search of one that leaves nobody out where there may be one."""
     course.seeds += 1
-    return course.goal.anew(course.small, _PARENT_ROUNDS, allowance, seed=course.seeds)
+    if not course.may_reach_everybody or (begun is None and len(course.small.site) <= _CORE):
+        return course.goal.anew(course.small, _PARENT_ROUNDS, allowance, seed=course.seeds)
+    begun = course.goal.start(course.small) if begun is None else begun
+    return leave_out_nobody(course.small, begun, allowance.part(_EVERYBODY_WORK), seed=course.seeds)
 
 
 def _columns(course: Course, left: Covering, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -309,7 +310,7 @@ def _cross_plans(course: Course, allowance: Allowance) -> bool:
         for _ in range(_PARENTS):
             if course.closed or allowance.up:
                 return True
-            parents.append(_swapped(course, _annealed_anew(course, allowance), allowance, _NEAR))
+            parents.append(_swapped(course, _anew(course, allowance), allowance, _NEAR))
         course.children.append(_swapped(course, _cross(course, parents, allowance), allowance, _WIDE))
         value, before = course.value, allowance.did
         best = _cross(course, [course.chosen, *course.children], allowance)

@@ -3,7 +3,8 @@
 Where sites are enough for almost everybody the last few people hardly count beside those of a site, and no search that
 follows the people finds them. So rows count alike at first, and those that stay uncovered count more with every swap:
 each swap closes the site that is missed least and opens the best one about somebody who is left out (Gao, Weise and Li
-2015). What is kept is the plan that covers most people.
+2015). What is kept is the plan that covers most people. Where somebody has to be left out it had better be few: for
+every other seed rows count, at first and with every swap, as the square root of their people.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 _CHUNK = 10_000_000  # work between two looks at the time left
 _SWAP = 200  # work of a swap, beside what it reads: of few sites it is most of it
 _READS = 0.4  # what a pair takes where columns open and close: most of them need not be read
-_ONE = np.int64(1)
 
 
 def leave_out_nobody(
@@ -45,13 +45,14 @@ def leave_out_nobody(
     allowance
         When to stop.
     seed
-        Which stream of random numbers.
+        Which stream of random numbers; rows count alike for odd ones.
     """
     opens = np.flatnonzero(chosen)
     people = covering.weight
     if not len(opens):
         return chosen
-    search = begin_search(replace(covering, weight=np.ones(len(people), np.int64)), chosen)
+    counts = np.ones(len(people), np.int64) if seed % 2 else np.ceil(np.sqrt(people)).astype(np.int64)
+    search = begin_search(replace(covering, weight=counts.copy()), chosen)
     since = np.zeros(len(chosen), np.int64)
     bare = np.flatnonzero(search.times == 0)
     left_out = np.zeros(len(people), np.int64)
@@ -63,16 +64,18 @@ def leave_out_nobody(
     turns = int(_READS * 2 * pairs / len(chosen) * pairs / max(len(people), 1))
     while course[0] and not allowance.up:
         course[4] = 0
-        _swap(search, (people, since, left_out, opens), course, random, (turns, _CHUNK))
+        _swap(search, (people, counts, since, left_out, opens), course, random, (turns, _CHUNK))
         allowance.spend(float(course[4]))
     best: NDArray[np.bool_] = search.best
     return best if closeness_of(covering, best) > closeness_of(covering, chosen) else chosen
 
 
 @kernel
-def _swap(search: Search, rows: tuple[I64, I64, I64, I64], course: I64, random: U64, work: tuple[int, int]) -> None:
+def _swap(
+    search: Search, rows: tuple[I64, I64, I64, I64, I64], course: I64, random: U64, work: tuple[int, int]
+) -> None:
     """Swap until nobody is left out or so much work is done; what a column takes to close and another to open."""
-    people, since, left_out, opens = rows
+    people, counts, since, left_out, opens = rows
     turns, most = work
     newest = NONE
     while course[0] > 0 and course[4] < most:
@@ -92,7 +95,7 @@ def _swap(search: Search, rows: tuple[I64, I64, I64, I64], course: I64, random: 
         turn_column(newest, search)
         since[newest] = course[3]
         opens[place] = newest
-        _count(search, people, left_out, course)
+        _count(search, (people, counts, left_out), course)
         if course[1] < course[2]:
             course[2] = course[1]
             for k in range(search.opened.size):
@@ -129,8 +132,9 @@ def _best_about(search: Search, since: I64, r: Any, closed: Any) -> Any:
 
 
 @helper
-def _count(search: Search, people: I64, left_out: I64, course: I64) -> None:
+def _count(search: Search, rows: tuple[I64, I64, I64], course: I64) -> None:
     """Take those who are covered now off the list, and have the others count more."""
+    people, counts, left_out = rows
     stay = np.int64(0)
     for k in range(course[0]):
         r = left_out[k]
@@ -139,8 +143,8 @@ def _count(search: Search, people: I64, left_out: I64, course: I64) -> None:
             continue
         left_out[stay] = r
         stay += 1
-        search.weight[r] += _ONE
+        search.weight[r] += counts[r]
         course[4] += search.row_start[r + 1] - search.row_start[r]
         for q in range(search.row_start[r], search.row_start[r + 1]):
-            search.gain[search.row_column[q]] += _ONE
+            search.gain[search.row_column[q]] += counts[r]
     course[0] = stay

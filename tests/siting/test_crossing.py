@@ -91,7 +91,7 @@ def test_a_child_is_the_best_of_what_its_parents_open(name: str, seed: int) -> N
     assert (-course.short, course.value) == max((-short, value), (-measured[0], measured[1]))
 
 
-def test_plans_annealed_anew_are_crossed_within_the_limits_and_never_for_the_worse() -> None:
+def test_plans_anew_are_crossed_within_the_limits_and_never_for_the_worse() -> None:
     course = begun("pairs and quota", 0)
     course.take(np.zeros(len(course.small.site), np.bool_))
     value = course.value

@@ -10,11 +10,13 @@ import pytest
 
 from accessibility.siting import Conditions, Problem, covering_course, row_weighting, solve_mclp, verify_plan
 from accessibility.siting.covering import read_covering, reduce_covering
-from accessibility.siting.covering_course import _reach_everybody, begin_course
+from accessibility.siting.covering_course import _anew, _reach_everybody, begin_course
 from accessibility.siting.effort import Allowance
+from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.greedy import open_greedily
 from accessibility.siting.limits import Limits
+from accessibility.siting.programs import cover_most
 from accessibility.siting.row_weighting import leave_out_nobody
 
 if TYPE_CHECKING:
@@ -96,6 +98,31 @@ def test_a_plan_for_everybody_is_found_among_sites_that_each_reach_more() -> Non
     verify_plan(problem, solved)
 
 
+def never(*_: Any, **__: Any) -> None:
+    """Fail, in place of what should not be called."""
+    raise AssertionError
+
+
+def uneven_plane(seed: int) -> Problem:
+    """Return 100 sites and 300 places, everybody within reach of some; many places are of few people, a few of many."""
+    random = np.random.default_rng(seed)
+    costs = np.hypot(*(random.random((100, 2))[:, None] - random.random((300, 2))).transpose(2, 0, 1))
+    near = costs <= np.maximum(costs.min(axis=0), 0.2)
+    return Problem.from_costs(np.where(near, 0.0, np.inf), np.ceil(np.exp(random.normal(2.0, 1.5, 300))), 1.0)
+
+
+@pytest.mark.parametrize("world", [1, 3, 4])
+def test_as_few_are_left_out_as_the_solver_proves(world: int) -> None:
+    """Where rows count alike, a third of such searches leaves out more."""
+    covering = reduce_covering(read_covering(uneven_plane(world), Limits(sites=10)).covering)
+    solved = solve_program(cover_most(covering), Effort())
+    best = round(solved.objective * covering.solver_weight)
+    begun = open_greedily(covering)
+    assert covering.value(begun) < best < covering.base + int(covering.weight.sum())
+    for seed in range(0, 10, 2):
+        assert covering.value(leave_out_nobody(covering, begun, Allowance(work=3 * ENOUGH), seed=seed)) == best
+
+
 def test_more_work_leaves_no_more_people_out_and_none_changes_nothing() -> None:
     covering = reduce_covering(read_covering(hidden_cover(), Limits(sites=26)).covering)
     begun, before = open_greedily(covering), 0
@@ -121,9 +148,6 @@ def test_of_two_sites_a_swap_takes_what_it_takes(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_small_question_is_solved_outright(monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(*_: Any, **__: Any) -> None:
-        raise AssertionError
-
     monkeypatch.setattr(covering_course, "leave_out_nobody", never)
     problem = Problem.from_costs(
         np.where(np.eye(2) > 0, 0.0, np.inf), [1, 1], 1.0, site_cost=[1_000_000_000, 1_000_000_001]
@@ -131,7 +155,7 @@ def test_a_small_question_is_solved_outright(monkeypatch: pytest.MonkeyPatch) ->
     assert solve_mclp(problem, budget=2_000_000_000).status == "optimal"
 
 
-def test_nobody_looks_for_a_plan_that_a_bound_rules_out() -> None:
+def test_nobody_looks_for_a_plan_that_a_bound_rules_out(monkeypatch: pytest.MonkeyPatch) -> None:
     covering = read_covering(hidden_cover(), Limits(sites=30)).covering
     course, allowance = begin_course(MostPeople(), covering, 0.0), Allowance(work=ENOUGH)
     course.bound = float(course.goal.ceiling(course.small) - 1)
@@ -140,3 +164,10 @@ def test_nobody_looks_for_a_plan_that_a_bound_rules_out() -> None:
     course.bound += 1
     _reach_everybody(course, allowance)
     assert course.value == course.goal.ceiling(course.small)
+    # Plans from a new beginning are looked for in the same way, and annealed where a bound says that it is in vain.
+    with monkeypatch.context() as patch:
+        patch.setattr(MostPeople, "anew", never)
+        assert course.small.value(_anew(course, Allowance(work=ENOUGH))) == course.value
+    monkeypatch.setattr(covering_course, "leave_out_nobody", never)
+    course.bound -= 1
+    assert course.small.fits(_anew(course, Allowance(work=ENOUGH)))
