@@ -25,7 +25,7 @@ _ROUNDS = 3000
 _TURNS = 4
 # Swaps for each round of annealing: what so many pairs pay for, within limits.
 _PAIRS, _SWAPS = 20_000, (40, 200)
-_FEW = 60  # columns that annealing alone goes over
+_FEW = 100  # columns that annealing alone goes over
 # Pairs of a plan that is large; rounds that its swaps stand for at a time, swaps for each, and rounds after them.
 _LARGE, _MOST_SWAPPED, _SWAPPED, _AFTER = 17_500, 40_000, 125, 2_000
 _HEATS = 0.06, 0.03, 0.045, 0.02  # how hot one seed begins with a large plan, and the next

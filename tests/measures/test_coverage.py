@@ -92,6 +92,18 @@ def test_each_figure_has_its_own_nearest_and_the_rule_names_the_site() -> None:
     assert by_radius.nearest.tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("count", [1, 128, 129, 256])
+@pytest.mark.parametrize("setting", ["urban", "rural"])
+def test_everybody_goes_next_door_however_many_sites_there_are(count: int, setting: str) -> None:
+    road = worlds.network([(0, 0), (3 * count, 0)], [(0, 1)])
+    homes = worlds.people([(3 * door + 1, 0) for door in range(count)], [1] * count, [setting] * count)
+    doors = worlds.outlets([(3 * door, 0) for door in range(count)])
+    found = measure_coverage(road, homes, doors, Standard.presets["radius"])
+    assert found.nearest.tolist() == list(range(count))
+    np.testing.assert_allclose(found.metres, 1.0, atol=0.011)
+    np.testing.assert_allclose(found.radius_m, 1.0, atol=0.011)
+
+
 def test_the_unreached_stay_in_the_denominator() -> None:
     people = worlds.people([(10, 0), (6_500, 0), (500, 900), (np.nan, np.nan)], [1, 2, 4, 8])
     now = measure_coverage(worlds.two_islands(), people, worlds.outlets([(0, 0)]))

@@ -122,6 +122,12 @@ def test_a_column_of_some_people_is_told(tmp_path: Path) -> None:
     [
         ({"单位": "户"}, "no-persons"),
         ({"备注": "已拆迁"}, "people-maybe-gone"),
+        ({"备注": "2021年整村搬迁"}, "people-maybe-gone"),
+        ({"备注": "空户"}, "people-maybe-gone"),
+        ({"状态": "无人居住"}, "people-maybe-gone"),
+        ({"remarks": "Resettled in 2020"}, "people-maybe-gone"),
+        ({"备注": "未整村搬迁"}, ""),
+        ({"备注": "移民搬迁安置点"}, ""),
         ({"数据来源": "高德地图"}, "other-system-said"),
         ({"单位": "人"}, ""),
         ({"备注": "靠近车站"}, ""),

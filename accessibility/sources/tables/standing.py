@@ -240,6 +240,10 @@ def _readings(column: str, name: str | None, hours: str | None) -> tuple[Callabl
 
 
 _REMARK = re.compile("备注|说明|(.*)(状态|现状)|(.* )?status|remarks?|notes?|comments?")
+_EMPTY = re.compile(  # words for homes, which no site has
+    r"(?<![未待拟])(整[村组体]|全[村组部]|移民|已)(搬迁|拆迁|征收)(?!安置|来|至此)|空户|空置|空心村|无人(居住|住)"
+    r"|\b(uninhabited|unoccupied|depopulated|evacuated|resettled|no residents)\b"
+)
 _FIT = re.compile(
     "(是否)?(可用|可建设?|可行|可选|适宜|适合|具备条件|可设点)|(is )?(feasible|available|buildable|suitable|eligible)"
 )
@@ -263,6 +267,11 @@ def report_uninhabited(table: pd.DataFrame, people: NDArray[np.float64], source:
     """
     columns = [column for column in attributes(table) if _REMARK.fullmatch(plain_words(column))]
     said = find_gone(table[columns], name=None, hours=None, read=())
+    for column in columns:
+        for at, text in enumerate(map(str, table[column])):
+            if _EMPTY.search(plain_words(text)):
+                said.maybe[at] = True
+                said.cells.setdefault(at, (column, text))
     rows = (said.surely | said.maybe) & (people > 0)
     if not rows.any():
         return []
