@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIDE = 7_072  # cells: 200 MB of single precision
-LIMIT_KB = 500_000
+LIMIT_KB = 450_000
 STRIP = 442
 
 

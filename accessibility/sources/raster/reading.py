@@ -204,7 +204,7 @@ class CellSurvey:
         return Cells(
             row=row,
             column=column,
-            population=people.astype(np.float64),
+            population=np.ascontiguousarray(people, np.float64),
             geotransform=self.geotransform,
             crs=self.crs,
             cell_m=side_m,
@@ -334,24 +334,26 @@ def survey_cells(
         survey.refuse()
 
 
-@dataclass(kw_only=True, eq=False)
 class _Found:
-    """The populated cells of the strips read so far, kept as small as they come."""
+    """The populated cells of the strips read so far, in arrays that grow where they lie: nothing is held twice."""
 
-    parts: tuple[list[Any], list[Any], list[Any]] = field(default_factory=lambda: ([], [], []))
+    def __init__(self) -> None:
+        self._count = 0
+        self._kept: tuple[NDArray[Any], ...] = (np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0))
 
     def add(self, row: NDArray[np.int32], column: NDArray[np.int32], value: NDArray[Any]) -> None:
         """Keep the cells of one strip."""
-        for kept, new in zip(self.parts, (row, column, value), strict=True):
-            kept.append(new)
+        first, self._count = self._count, self._count + len(row)
+        for kept, new in zip(self._kept, (row, column, value), strict=True):
+            if self._count > len(kept):
+                kept.resize(self._count * 9 // 8, refcheck=False)
+            kept[first : self._count] = new
 
     def arrays(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-        """Return rows, columns and values; what the strips held is let go on the way, so that nothing is held twice."""
-        joined = []
-        for kept, dtype in zip(self.parts, (np.int32, np.int32, np.float64), strict=True):
-            joined.append(np.concatenate(kept, dtype=dtype))
-            kept.clear()
-        row, column, value = joined
+        """Return rows, columns and values."""
+        for kept in self._kept:
+            kept.resize(self._count, refcheck=False)
+        row, column, value = self._kept
         return row, column, value
 
 
