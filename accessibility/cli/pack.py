@@ -38,14 +38,13 @@ from accessibility.present.layers.files import (
     write_geoparquet,
     write_shapefiles,
 )
-from accessibility.present.manifest import record_run
+from accessibility.present.manifest import RunParts, data_dictionary, record_run
 from accessibility.present.map.legends import headlines
 from accessibility.present.report.brief import write_brief
 from accessibility.present.report.page import write_page
 from accessibility.present.report.sentences import format_capacity, format_own_walks, format_room_then, format_served
 from accessibility.present.report.uncertainty import format_bars, with_certainty
 from accessibility.present.report.workbook import write_workbook
-from accessibility.present.schema import RunParts, data_dictionary
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.proposing import Question
 from accessibility.study.robustness import hold_plans, refuse_unheld_question

@@ -23,14 +23,13 @@ from accessibility.measures.tables import (
 )
 from accessibility.measures.walkers import record_own_totals, with_own_walks
 from accessibility.present.layers.files import write_csv
-from accessibility.present.manifest import Run, record_run
+from accessibility.present.manifest import Run, RunParts, data_dictionary, record_run
 from accessibility.present.map.coverage_map import Backdrop, Proposal
 from accessibility.present.map.legends import caption_of, headlines
 from accessibility.present.map.tiledmap import Opening, TiledMap
 from accessibility.present.report.brief import write_brief
 from accessibility.present.report.page import write_page
 from accessibility.present.report.workbook import write_workbook
-from accessibility.present.schema import RunParts, data_dictionary
 from accessibility.sources.files import alone
 from accessibility.study.loading.context import Loading, attribution_of, default_cache, input_files
 from accessibility.study.loading.sites import load_area

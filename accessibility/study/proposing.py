@@ -15,7 +15,7 @@ from accessibility.siting import Conditions, Problem
 from accessibility.siting.plan import SERVING
 from accessibility.standards import Rule, Standard
 from accessibility.streets.snapping import SnapLimits, Snapped, snap_points
-from accessibility.whatif.ranking import Attempt
+from accessibility.study.candidates import Attempt
 from accessibility.whatif.scenario import Addition, Scenario
 from accessibility.whatif.trial import Trial
 

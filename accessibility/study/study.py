@@ -18,7 +18,7 @@ from accessibility.measures.travel_times import Travel, trace_travel
 from accessibility.measures.walkers import GroupCoverage, measure_groups
 from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.snapping import Snapped, snap_study
-from accessibility.study.candidates import is_made_id, make_candidates, refuse_unfit
+from accessibility.study.candidates import is_made_id, make_candidates, rank_changes, refuse_unfit
 from accessibility.study.loading.context import Loading, attribution_of, default_cache
 from accessibility.study.loading.gathering import gather_inputs, load_names, load_water
 from accessibility.study.loading.values import Columns, StudyTerms, hold_inputs, settle_terms
@@ -28,7 +28,6 @@ from accessibility.study.robustness import HeldPlans, doubt_study, hold_plans
 from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
 from accessibility.whatif.live import Ground
-from accessibility.whatif.ranking import rank_changes
 from accessibility.whatif.trial import Baseline, Trial
 
 if TYPE_CHECKING:

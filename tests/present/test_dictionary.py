@@ -20,7 +20,7 @@ from accessibility.cli.pack import run_site
 from accessibility.measures.blackspots import ACTIONS
 from accessibility.measures.tables import group_record, group_table
 from accessibility.present.layers.files import GEOMETRY, write_csv
-from accessibility.present.schema import DICTIONARY_COLUMNS, data_dictionary
+from accessibility.present.manifest import DICTIONARY_COLUMNS, data_dictionary
 from accessibility.standards import Standard
 from accessibility.study.proposing import Question
 from accessibility.wording import _sentences

@@ -11,8 +11,7 @@ import layerworlds
 import pytest
 
 from accessibility.present.layers.files import write_geopackage
-from accessibility.present.layers.sld import write_sld
-from accessibility.present.layers.styles import Style, StyleRule, fill, layer_styles, marker
+from accessibility.present.layers.styles import Style, StyleRule, fill, layer_styles, marker, write_sld
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -38,7 +38,7 @@ from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover, run_site
 from accessibility.cli.verifying import run_verify
 from accessibility.notebook import WhatIf
-from accessibility.present.schema import data_dictionary
+from accessibility.present.manifest import data_dictionary
 from accessibility.study.proposing import Question
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.service_areas import standard_bands
 from accessibility.measures.tables import district_columns, setting_table
 from accessibility.present.layers.files import short_names
+from accessibility.present.manifest import data_dictionary
 from accessibility.present.map.legends import headlines
 from accessibility.present.map.packing import states
-from accessibility.present.schema import data_dictionary
 from accessibility.standards import SETTINGS
 from accessibility.streets.snapping import snap_study
 from accessibility.whatif.comparison import compare_coverages

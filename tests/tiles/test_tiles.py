@@ -31,8 +31,8 @@ from accessibility.cli.verifying import run_verify
 from accessibility.errors import InputError, OutputError
 from accessibility.measures.tables import OWN_COLUMNS, demand_table, group_record
 from accessibility.measures.walkers import GroupCoverage, record_own_totals
+from accessibility.present.manifest import data_dictionary
 from accessibility.present.map.overlays import classify_people
-from accessibility.present.schema import data_dictionary
 from accessibility.sources import files
 from accessibility.sources.cache import Blocks, Heaps
 from accessibility.sources.files import write_aside

@@ -23,8 +23,8 @@ from accessibility.cli.pack import run_cover, run_site
 from accessibility.cli.verifying import run_verify
 from accessibility.errors import InputError
 from accessibility.present.language import MapWords
+from accessibility.present.manifest import data_dictionary
 from accessibility.present.map.legends import bar_lines
-from accessibility.present.schema import data_dictionary
 from accessibility.study.mapping import MapOptions, draw_study
 from accessibility.study.proposing import Question
 from accessibility.study.robustness import coordinate_ways

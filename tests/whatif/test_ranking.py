@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accessibility import InputError, Rule, Scenario, Standard, Study, UnknownSiteError, measure_coverage, read_study
+from accessibility.study.candidates import Attempt, rank_changes
 from accessibility.whatif.live import Ground
-from accessibility.whatif.ranking import Attempt, rank_changes
 from accessibility.whatif.trial import Baseline, Trial
 
 if TYPE_CHECKING:

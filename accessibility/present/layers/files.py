@@ -19,8 +19,7 @@ from accessibility.errors import visible
 from accessibility.geo.projection import WGS84
 from accessibility.measures.surface import shape_people
 from accessibility.measures.tables import as_text, demand_table, district_columns, district_table, values_by_id
-from accessibility.present.layers.sld import write_sld
-from accessibility.present.layers.styles import layer_styles, write_qml
+from accessibility.present.layers.styles import layer_styles, write_qml, write_sld
 from accessibility.present.report.uncertainty import with_certainty
 from accessibility.present.symbols import format_site
 from accessibility.sites import KIND_OF

@@ -22,9 +22,17 @@ from accessibility.sources.spread import over_buildings, over_parts, refuse_wide
 from accessibility.sources.tables.columns import SHOWN
 from accessibility.sources.tables.people import PeopleSpec, read_people_rows
 from accessibility.sources.tables.totals import compare_totals, read_totals, reconcile_people
-from accessibility.study.loading.cells import Around, LeftOut, People, load_around, load_buildings, load_cells
+from accessibility.study.loading.cells import (
+    Around,
+    LeftOut,
+    People,
+    are_codes,
+    load_around,
+    load_buildings,
+    load_cells,
+    settle_people,
+)
 from accessibility.study.loading.context import Loading, assumed_datum, is_osm, is_raster, people_source, study_bounds
-from accessibility.study.loading.settlements import are_codes, settle_people
 from accessibility.study.saving import read_grids, read_shapes
 from accessibility.study.schema import SettlementSource, has_totals
 

@@ -20,6 +20,12 @@ from accessibility.sources.checks import Finding
 from accessibility.sources.tables.totals import Scale, compare_counts, in_none, read_totals
 from accessibility.standards import SETTINGS
 from accessibility.streets.search.packing import hilbert_keys
+from accessibility.study.loading.cells import (
+    are_of_polygons,
+    read_setting_shapes,
+    refuse_no_column,
+    report_outside_settings,
+)
 from accessibility.study.loading.context import people_source
 from accessibility.study.loading.people import (
     area_source,
@@ -27,12 +33,6 @@ from accessibility.study.loading.people import (
     refuse_nobody,
     report_empty,
     report_left_out,
-)
-from accessibility.study.loading.settlements import (
-    are_of_polygons,
-    read_setting_shapes,
-    refuse_no_column,
-    report_outside_settings,
 )
 from accessibility.study.loading.windows import in_grid
 from accessibility.study.schema import SettlementSource
