@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from accessibility.cli.blank import study_template, unwritten_study
 from accessibility.errors import InputError
 from accessibility.geo.projection import DATUMS
+from accessibility.sources.archives import unpack
 from accessibility.sources.detection import SWAPPED, ReadingFinding
-from accessibility.sources.files import write_text
+from accessibility.sources.files import write_folder, write_text
 from accessibility.sources.osm import extracts as osm
-from accessibility.sources.recognition import ROLES, Recognised, Role, recognise_files
+from accessibility.sources.recognition import ROLES, Recognised, Role, name_tells, recognise_files
 from accessibility.sources.tables.columns import find_column
 from accessibility.sources.tables.reading import read_table
 from accessibility.study.study import read_study
@@ -113,9 +115,12 @@ def begin_study(
     study.toml: unsupported format .toml
     """
     path, say = unwritten_study(folder), Wording("console", language)
-    found = from_extract(recognise_files([_given(file) for file in files]))
-    lines = [_told(one, say) for one in found]
-    write_text(path, study_text(found, folder, language, name))
+    with ExitStack() as undone:
+        given, lines = _unpacked([_given(file) for file in files], folder, say, undone)
+        found = from_extract(recognise_files(given))
+        write_text(path, study_text(found, folder, language, name))
+        undone.pop_all()
+    lines += [_told(one, say) for one in found]
     error, read = _lacking(found), None
     taken: list[str] = []
     if error:
@@ -207,6 +212,39 @@ def _given(file: str) -> tuple[Path, str | None]:
     """Return a path with the role that stands before it, if any; a file whose name has such a beginning is a file."""
     role, sign, rest = file.partition("=")
     return (Path(rest), role) if sign and role in ROLES and not Path(file).exists() else (Path(file), None)
+
+
+def _unpacked(
+    given: Sequence[tuple[Path, str | None]], folder: Path, say: Wording, undone: ExitStack
+) -> tuple[list[tuple[Path, str | None]], list[str]]:
+    """Return the files with those of a .zip in its place, and what says so; `undone` removes what was unpacked."""
+    files: list[tuple[Path, str | None]] = []
+    lines: list[str] = []
+    for path, role in given:
+        if path.suffix.lower() != ".zip":
+            files.append((path, role))
+            continue
+        names = (path.stem, *(f"{path.stem}-{n}" for n in range(2, 1_000)))
+        place = next(place for name in names if not (place := folder / "inputs" / name).exists())
+        with write_folder(place) as aside:
+            unpack(path, aside)
+        undone.callback(shutil.rmtree, place, ignore_errors=True)
+        inside = {kind: [one for one in sorted(place.iterdir()) if _kind(one) == kind] for kind in ("input", "other")}
+        files += [(one, role) for one in inside["input"]]
+        lines.append(say("unpacked", file=path.name, n=len(inside["input"]), folder=_relative(place, folder)))
+        if inside["other"]:
+            lines.append(say("left_out", file=path.name, names=", ".join(one.name for one in inside["other"])))
+    return files, lines
+
+
+def _kind(path: Path) -> str:
+    """Return what a file of an archive is by its name; a text that is no list is what came with the data."""
+    if path.suffix.lower() == ".txt":
+        try:
+            recognise_files([(path, None)])
+        except InputError:
+            return "other"
+    return name_tells(path)
 
 
 def _told(one: Recognised, say: Wording) -> str:

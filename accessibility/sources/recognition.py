@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -43,7 +44,8 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 RASTER_SUFFIXES = (".tif", ".tiff", ".asc", ".vrt", ".img")
 _BESIDE = (".dbf", ".shx", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".qmd", ".md5", ".xml")  # of a file that is given
-_ARCHIVES = (".zip", ".rar", ".7z", ".gz", ".tar", ".tgz")
+_ARCHIVES = (".zip", ".rar", ".7z", ".gz", ".tar", ".tgz")  # in another one, or not unpacked
+_FORMATS = ((*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES), GEO_SUFFIXES, RASTER_SUFFIXES, (*OSM_SUFFIXES, ".graphml"))
 _BANKS = re.compile(r"银行|信用社|农信|信合|储蓄|\bbank\b", re.IGNORECASE)
 _CANDIDATES = re.compile(r"候选|备选|拟建|拟设|candidate", re.IGNORECASE)
 _OUTLETS = re.compile(r"社保|社会保险|人社|医保|服务|便民|网点|政务|outlet|service|office", re.IGNORECASE)
@@ -103,6 +105,14 @@ def recognise_files(files: Sequence[tuple[Path, str | None]]) -> list[Recognised
             )
             raise InputError(msg)
     return sorted(found, key=lambda one: (ROLES.index(one.role), one.path.name))
+
+
+def name_tells(path: Path) -> Literal["input", "beside", "other"]:
+    """Return whether a file may be an input by its name, is a part of one, or neither; an archive may be one."""
+    name = path.name.lower()
+    if name.endswith((*_ARCHIVES, *chain.from_iterable(_FORMATS))):
+        return "input"
+    return "beside" if name.endswith(_BESIDE) else "other"
 
 
 def _belongs(path: Path, given: set[Path]) -> bool:
@@ -169,13 +179,14 @@ def _recognise(path: Path, role: str | None) -> Recognised:
         _refuse_parts_missing(path)
         found = _of_table(path, role)
     elif suffix in _ARCHIVES:
-        msg = f"{path.name}: an archive; expected the files in it: unpack it first"
+        msg = f"{path.name}: an archive; expected the files in it, or all of them in one .zip: unpack it first"
         raise InputError(msg)
     else:
-        known = ", ".join(
-            (*OSM_SUFFIXES, ".graphml", *RASTER_SUFFIXES, *TEXT_SUFFIXES, *WORKBOOK_SUFFIXES, *GEO_SUFFIXES)
+        tables, shapes, rasters, streets = (", ".join(suffixes) for suffixes in _FORMATS)
+        msg = (
+            f"{path.name}: unsupported format {suffix or '(no suffix)'}; expected a table ({tables}), points, lines or "
+            f"polygons ({shapes}), a raster ({rasters}), streets ({streets}), or a .zip of such files"
         )
-        msg = f"{path.name}: unsupported format {suffix or '(no suffix)'}; expected one of {known}"
         raise InputError(msg)
     return found if role is None else replace(found, role=role)
 

@@ -28,7 +28,7 @@ from accessibility.cli.comparing import run_compare
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.serving import app
-from accessibility.cli.serving.app import MOST_BYTES, make_app, plain_name, run_server
+from accessibility.cli.serving.app import MOST_BYTES, make_app, run_server
 from accessibility.cli.serving.desk import Desk
 from accessibility.cli.verification import same_content
 from accessibility.errors import InputError
@@ -38,6 +38,7 @@ from accessibility.present import symbols
 from accessibility.present.language import MapWords
 from accessibility.present.map.legends import bar_lines, gain_lines
 from accessibility.sites import Sites
+from accessibility.sources.archives import plain_name
 from accessibility.streets.edits import Closure, NewStreet
 from accessibility.streets.network import Network
 from accessibility.study import sample_county
@@ -756,9 +757,12 @@ def choose_one_after_another(page: Any, client: Served, roads: Path, others: lis
     page.locator(".warnings", has_text="文件中没有路网").wait_for()
     assert not page.locator("#open").is_visible()
     assert client.get(f"/{TOKEN}/studies").json()[:-1] == [*client.desk.folder.glob("*")] == []
-    page.locator("#files").set_input_files(str(roads))
+    with zipfile.ZipFile(roads.with_name("路网.zip"), "w") as packed:
+        packed.write(roads, f"县局/{roads.name}")
+    page.locator("#files").set_input_files(str(roads.with_name("路网.zip")))
     page.locator("#begin").click()
     page.locator("#open").wait_for()
+    assert page.locator("#found li").first.inner_text() == "路网.zip：已解压到 inputs/路网，其中1个文件可用"  # noqa: RUF001
     assert page.locator("#dropped button").count() == 0  # another study begins with none of them
 
 

@@ -141,15 +141,17 @@ def test_what_is_not_recognised_is_said_with_a_remedy(tmp_path: Path) -> None:
     codes[:, :9] = 30
     with pytest.raises(InputError, match="classes of settlement"):
         recognise_files([(raster(tmp_path / "smod.tif", codes), None)])
-    with pytest.raises(InputError, match=r"unsupported format \.docx"):
+    with pytest.raises(
+        InputError, match=r"\.docx; expected a table \(\.csv.*, points, lines or polygons \(\.geojson.*a \.zip"
+    ):
         recognise_files([(tmp_path / "list.docx", None)])
     with pytest.raises(InputError, match="expected people or heights"):
         recognise_files([(raster(tmp_path / "void.tif", np.full((20, 20), np.nan)), None)])
     (tmp_path / "cut.tif").write_bytes(b"II*\0" + b"x" * 100)
     with pytest.raises(InputError, match=r"cut\.tif: cannot be read as \.tif"):
         recognise_files([(tmp_path / "cut.tif", None)])
-    with pytest.raises(InputError, match=r"all\.zip: an archive.*unpack it first"):
-        recognise_files([(tmp_path / "all.zip", None)])
+    with pytest.raises(InputError, match=r"all\.rar: an archive.*unpack it first"):
+        recognise_files([(tmp_path / "all.rar", None)])
     (tmp_path / "towns.shp").touch()
     (tmp_path / "towns.SHX").touch()
     with pytest.raises(InputError, match=r"towns\.shp: towns\.dbf of the Shapefile are not next to it"):

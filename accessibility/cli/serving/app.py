@@ -28,6 +28,7 @@ from starlette.routing import Mount, Route
 from accessibility.cli.serving.desk import SAMPLE, Desk
 from accessibility.errors import AccessibilityError, InputError, OutputError, visible
 from accessibility.present.pages import page_template, script_json, template_text
+from accessibility.sources.archives import plain_name
 from accessibility.study.answers import Job, Jobs, desk_texts
 from accessibility.study.views import view_of, views_of
 from accessibility.wording import Wording, day_text, message_text
@@ -260,26 +261,6 @@ def read_asked(text: bytes | str) -> Any:
     except (ValueError, RecursionError) as error:
         msg = f"what the page asks is no JSON: {error}; expected a table of names and values"
         raise InputError(msg) from error
-
-
-def plain_name(name: str) -> str:
-    r"""Return the name of a dropped file without any folder.
-
-    Raises
-    ------
-    InputError
-        A name that is none, or begins with a point.
-
-    Examples
-    --------
-    >>> plain_name("C:\\数据\\网点 清单.xlsx"), plain_name("../../study.toml")
-    ('网点 清单.xlsx', 'study.toml')
-    """
-    plain = name.replace("\\", "/").rpartition("/")[2].strip()
-    if not plain or plain.startswith(".") or len(plain.encode()) > 200 or not plain.isprintable():  # noqa: PLR2004
-        msg = f"a file is named {name!r}; expected a plain name"
-        raise InputError(msg)
-    return plain
 
 
 def make_app(desk: Desk, token: str) -> ASGIApp:
