@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 FERRY = "ferry"  # a kind of edge with a pace of its own
 _CLOCK = re.compile(r"(\d{1,3}):([0-5]?\d)(?::([0-5]?\d))?")
 _SPELT = re.compile(r"P(?:(\d{1,2})D)?T?(?:(\d{1,3})H)?(?:(\d{1,4})M)?(?:(\d{1,5})S)?")
+_NUMBER = re.compile(r"[+-]?\d{1,9}(\.\d*)?")
 _MINUTES = re.compile(r"(\d{1,4}(?:\.\d+)?)\s*(?:min|mins|minutes)?")
 ALLOWED = frozenset({"yes", "designated", "permissive", "official", "destination", "public"})
 # Open to those who live there or go there, to nobody passing through.
@@ -378,8 +379,13 @@ def _off_ground(tags: Mapping[str, str]) -> bool:
         or tags.get("location") in ("underground", "indoor", "overground")
         or street_of(tags) in ("corridor", "platform", LIFT)
         or is_ferry(tags)
-        or tags.get("layer", "0").lstrip("+") not in ("0", "")
+        or _level(tags.get("layer", "")) != 0
     )
+
+
+def _level(layer: str) -> float:
+    """Return the number of a layer; 0 for what is none, such as the name of a layer of a drawing."""
+    return float(layer) if _NUMBER.fullmatch(layer) else 0.0
 
 
 def kind_of(tags: Mapping[str, str]) -> int:
@@ -476,8 +482,12 @@ class Delays:
 
     def seconds(self, edges: Carried) -> NDArray[np.float32]:
         """Return the seconds of each edge that are the same for every walker: of a ferry, and of lifts."""
-        lifts = self.lift_s * np.where(edges.kinds == LIFT, 1.0, edges.lifts)
-        ferry = edges.kinds == FERRY
+        lift, ferry = edges.kinds == LIFT, edges.kinds == FERRY
+        # Where nothing but a lift's own pieces meet nobody waits again.
+        ends = [edges.edges[rows].ravel() for rows in (lift, ~lift)]
+        on, off = (np.bincount(some, minlength=edges.edges.max(initial=-1) + 1) for some in ends)
+        between = (on > 1) & (off == 0)
+        lifts = self.lift_s * np.where(lift, 1 - between[edges.edges].mean(axis=1), edges.lifts)
         # People board and leave where something else than a ferry meets it; elsewhere two ferries only share a place.
         landing = np.zeros(edges.edges.max(initial=-1) + 1, np.bool_)
         landing[edges.edges[~ferry]] = True

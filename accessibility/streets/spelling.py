@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -225,6 +226,18 @@ def node_tags(data: Mapping[str, Any]) -> dict[str, str]:
     return {key: plain_value(key, text) for key, name in spelt.items() if (text := _text(data[name]))}
 
 
+def plain_tags(tags: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
+    """Return some of the tags of an extract as those of graphs and lines are read, see `plain_value`.
+
+    Examples
+    --------
+    >>> plain_tags({"barrier": "Gate", "locked": "True", "name": "South"}, ("access", "barrier", "locked"))
+    {'barrier': 'gate', 'locked': 'yes'}
+    """
+    said = {key: plain_value(key, tags[key]) for key in keys if key in tags}
+    return {key: value for key, value in said.items() if value}
+
+
 def reasons(refused: Counter[str]) -> str:
     """Return the six most common reasons with their counts, for the end of a sentence."""
     shown = [f"{count:,} {reason}" for reason, count in refused.most_common() if reason][:6]
@@ -311,8 +324,6 @@ class _Reading:
             tags |= _unpacked(text)
         tags |= {key: text for key, text in zip(self.keys, texts[self.packed :], strict=True) if text}
         tags = {key: plain_value(key, text) for key, text in tags.items()}
-        if not tags.get("layer", "0").lstrip("+-").isdigit():
-            del tags["layer"]  # of drawings it is the name of a layer
         return unfold_overture(tags)
 
     def _thing(self, row: tuple[str, ...], tags: Mapping[str, str]) -> str:
@@ -416,6 +427,7 @@ def _unpacked(text: str) -> dict[str, str]:
     return {key: found for key, value in tags.items() if key in _KNOWN and (found := _text(value))}
 
 
+@lru_cache(maxsize=2**14)
 def plain_value(key: str, text: str) -> str:
     """Return the value of a tag in small letters, yes and no for the words and numbers that mean them.
 

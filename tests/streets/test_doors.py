@@ -19,6 +19,7 @@ import accessibility as acc
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.lines import read_graphml, read_lines
 from accessibility.sources.osm.extracts import read_network
+from accessibility.streets.foot import Carried, Delays
 from accessibility.streets.graphs import read_graph
 
 if TYPE_CHECKING:
@@ -286,3 +287,60 @@ def test_a_closed_street_stays_closed_in_a_table_of_lines(tmp_path: Path) -> Non
     assert again.length_m[again.closed].sum() == pytest.approx(
         network.length_m[network.closed].sum() + network.length_m[0], rel=1e-6
     )
+
+
+SAID_LOOSELY: list[tuple[dict[str, str], dict[str, str]]] = [
+    ({"highway": "Footway"}, {"barrier": "Gate", "locked": "Yes"}),
+    ({"highway": "path", "layer": "-1.0"}, {}),
+    ({"highway": "path", "layer": "ROADS"}, {"highway": "Elevator"}),
+    ({"highway": "path", "layer": "0.0"}, {"highway": "elevator", "barrier": "wall"}),
+    ({"railway": "Platform"}, {"door": "No", "access": "no"}),
+    ({"highway": "elevator"}, {}),
+    ({"highway": "footway", "bridge": "1"}, {"highway": "Crossing", "crossing": "Traffic_Signals"}),
+    ({"highway": "STEPS", "oneway": "True"}, {"highway": "crossing", "crossing:signals": "1", "barrier": "fence"}),
+    ({"highway": "service", "access": "Private"}, {"barrier": "GATE", "access": "Private"}),
+    ({"highway": "track", "foot": "NO"}, {}),
+    ({"highway": "none", "man_made": "Pier"}, {"barrier": "gate", "opening_hours": "Off"}),
+]
+
+
+def told(network: Network) -> list[Any]:
+    """Return of each way by its row, 0.01 degrees apart: metres, seconds, waits, flags, whether it holds together."""
+    lonlat = transform(network.node_xy, network.crs, WGS84)
+    found = []
+    for number in range(len(SAID_LOOSELY)):
+        own = np.abs(lonlat[network.edges, 1] - 47 - number / 100).max(axis=1, initial=0) < 0.001
+        flags = [getattr(network, name)[own].any() for name in ("oneway", "private", "off_ground")]
+        sums = [float(getattr(network, name)[own].sum()) for name in ("length_m", "fixed_s", "signals")]
+        found.append((np.round(sums, 3).tolist(), flags, len({*network.edges[own].ravel().tolist()}) > own.sum() + 1))
+    return found
+
+
+def test_tags_are_read_alike_however_they_are_spelt(tmp_path: Path) -> None:
+    nodes, ways = [], []
+    for number, (of_way, of_node) in enumerate(SAID_LOOSELY):
+        refs = [1 + 3 * number + step for step in range(3)]
+        nodes += [
+            node(ref, 9.5 + step / 1_000, 47 + number / 100, **of_node if step == 1 else {})
+            for step, ref in enumerate(refs)
+        ]
+        ways.append(way(number + 1, refs, of_way))
+    roads = write_osm(tmp_path / "loose.osm", *nodes, *ways)
+    expected = told(read_network(roads)[0])
+    assert told(from_tagged_graph(roads, tmp_path)) == expected
+    cut = [number for number, (*_, apart) in enumerate(expected) if apart]
+    assert cut == [0, 3, 7, 10]
+    assert [number for number, ((metres, *_), *_) in enumerate(expected) if not metres] == [9]
+    assert expected[5][0][1] == 60  # one lift, in however many pieces
+    assert [number for number, (_, flags, _) in enumerate(expected) if flags[2]] == [1, 4, 5, 6]
+
+
+def test_who_rides_a_lift_past_a_floor_where_nobody_gets_in_waits_once() -> None:
+    between = Carried(
+        kinds=np.array(["elevator", "elevator", "road", "elevator", "road"]),
+        edges=np.array([(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)], np.int32),
+        length_m=np.zeros(5),
+        ride_s=np.zeros(5),
+        lifts=np.zeros(5),
+    )
+    assert Delays(lift_s=60).seconds(between).tolist() == [30, 30, 0, 60, 0]

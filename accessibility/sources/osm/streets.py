@@ -18,6 +18,7 @@ from accessibility.streets.foot import (
     AREA_KINDS,
     FERRY,
     KINDS,
+    NODE_KEYS,
     PIER_KEYS,
     STREET_KEYS,
     WAY_KEYS,
@@ -29,7 +30,7 @@ from accessibility.streets.foot import (
     kind_of,
     street_of,
 )
-from accessibility.streets.spelling import plain_value, reasons
+from accessibility.streets.spelling import plain_tags, reasons
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,6 +51,7 @@ _OF_WALK = ("direction", "private", "off_ground", "ride_s", "tunnel")
 _NODE_KEYS = ("barrier", "door", "entrance", "crossing", "crossing:signals", "highway")
 _KEYS = ("highway", "route", *PIER_KEYS)
 _ASKED = (*WAY_KEYS, "area")
+_TOLD = (*_ASKED, "type")
 _NONE = (Walk(walkable=False, direction=0, reason="", conditional=False), 0)
 _ENDS = 2  # a way goes from one node to another
 _HALF_TURN_E7 = np.array([1_800_000_000, 900_000_000])
@@ -116,7 +118,9 @@ class Streets:
     def relation(self, relation: Any) -> None:
         """Keep what a relation of osmium's says about ways; the name is what osmium calls."""
         self.relations += 1
-        if any(key in relation.tags for key in _KEYS) and street_of(tags := dict(relation.tags)):
+        if any(key in relation.tags for key in _KEYS) and street_of(
+            tags := plain_tags(dict(relation.tags), (*_ASKED, "type"))
+        ):
             self._told.append((tags, [member.ref for member in relation.members if member.type == "w"]))
 
     def _verdict(self, tags: Mapping[str, str], count: int = 1) -> tuple[Walk, int]:
@@ -125,7 +129,7 @@ class Streets:
         told = tuple(map(tags.get, asked))
         known = self._verdicts.get(told)
         if known is None:
-            named = {key: plain_value(key, value) for key, value in zip(asked, told, strict=True) if value}
+            named = {key: value for key, value in zip(asked, told, strict=True) if value}
             known = self._verdicts[told] = self.foot.may_walk(named), kind_of(named)
         self._seen[told] += count
         return known
@@ -137,16 +141,15 @@ class Streets:
         some = np.unique(tags.of[tags.named(_NODE_KEYS) >= 0])
         first, last = (np.searchsorted(tags.of, some, side=side).tolist() for side in ("left", "right"))
         for node, begin, end in zip(nodes.ids[some].tolist(), first, last, strict=True):
-            named = tags.text(begin, end)
+            named = plain_tags(tags.text(begin, end), NODE_KEYS)
             if has_signals(named):
                 self.signals.append(node)
-            elif is_lift(named):
+            if is_lift(named):
                 self.lifts.append(node)
-            else:
-                if self.foot.blocks(named):
-                    (self.keyed if self.foot.has_keys(named) else self.blocked).append(node)
-                if is_conditional(named):
-                    self.timed.append(node)
+            if self.foot.blocks(named):
+                (self.keyed if self.foot.has_keys(named) else self.blocked).append(node)
+            if is_conditional(named):
+                self.timed.append(node)
 
     def _keep(self, ways: DrawnWays, members: NDArray[np.int64]) -> None:
         """Keep the ways that may be walked, streets and squares, and the nodes of those of which relations tell."""
@@ -340,10 +343,8 @@ def _alike(tags: Tags, count: int) -> tuple[list[dict[str, str]], NDArray[np.int
     place: dict[bytes, int] = {}
     of = [place.setdefault(raw[at : at + width], len(place)) for at in range(0, len(raw), width)]
     rows = np.frombuffer(b"".join(place), np.int32).reshape(-1, len(_ASKED))
-    named = [
-        {key: tags.texts[value].decode() for key, value in zip(_ASKED, row, strict=True) if value >= 0}
-        for row in rows.tolist()
-    ]
+    found = ({key: at for key, at in zip(_ASKED, row, strict=True) if at >= 0} for row in rows.tolist())
+    named = [plain_tags({key: tags.texts[at].decode() for key, at in some.items()}, _ASKED) for some in found]
     return named, np.array(of, np.intp)
 
 
