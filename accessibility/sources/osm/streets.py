@@ -127,12 +127,10 @@ class Streets:
         """Return what the table says of so many ways with these tags, and their kind."""
         asked = ("highway", *STREET_KEYS) if "highway" in tags else WAY_KEYS
         told = tuple(map(tags.get, asked))
-        known = self._verdicts.get(told)
-        if known is None:
-            named = {key: value for key, value in zip(asked, told, strict=True) if value}
-            known = self._verdicts[told] = self.foot.may_walk(named), kind_of(named)
+        if told not in self._verdicts:
+            self._verdicts[told] = self.foot.may_walk({key: tags[key] for key in asked if key in tags}), kind_of(tags)
         self._seen[told] += count
-        return known
+        return self._verdicts[told]
 
     def _mark(self, nodes: Nodes) -> None:
         """Keep the nodes that stop people, or make them wait."""
