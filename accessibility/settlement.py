@@ -48,7 +48,7 @@ URBAN_RURAL_CODES = {
 }
 """Setting by the classification code of China's National Bureau of Statistics."""
 SETTING_WORDS = {"城区": "urban", "城市": "urban", "镇区": "town", "镇": "town", "乡村": "rural", "农村": "rural"}
-_LEVELS = {"urban": (3, 30), "town": (2, 23, 22, 21)}  # of the Degree of Urbanisation; any other is rural
+_IS_URBAN, _IS_TOWN, _IS_RURAL = np.arange(3, dtype=np.int8)  # rows of `SETTINGS`
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,13 +57,15 @@ class Density(Frozen):
 
     people: NDArray[np.float64]  # (rows, columns) people of each cell of 1 km
     cell: NDArray[np.intp]  # (n,) cell of each point, counted along the rows; -1 for a point without a place
-    level: int = 1  # of the Degree of Urbanisation
 
     def settings(self, factor: NDArray[np.float64] | None = None) -> NDArray[np.str_]:
         """Return the setting of each point, were there `factor` times the people in each cell."""
-        people = self.people if factor is None else self.people * factor
-        names = _named(classify_degurba(people, level=self.level))
-        return np.append(names.ravel(), "urban")[self.cell]
+        return self.named(_settled(self.people if factor is None else self.people * factor))
+
+    def named(self, settled: NDArray[np.int8]) -> NDArray[np.str_]:
+        """Return the setting of each point, which of `SETTINGS` its cell is; a point without a place is urban."""
+        names: NDArray[np.str_] = np.array(SETTINGS)[np.append(settled, _IS_URBAN)[self.cell]]
+        return names
 
     def take(self, rows: NDArray[Any] | slice) -> Density:
         """Return the same grid with some of the points."""
@@ -232,17 +234,14 @@ class PeopleGrid:
         place: NDArray[np.intp] = there[:, 0] * self.people.shape[1] + there[:, 1]
         return place
 
-    def settled(self, level: int = 1) -> tuple[NDArray[np.int8], bool]:
+    def settled(self) -> tuple[NDArray[np.int8], bool]:
         """Return which of `SETTINGS` each cell is, along the rows, and whether a town reaches the edge of the grid."""
-        codes = classify_degurba(self.people, level=level)
-        found = np.full(codes.shape, SETTINGS.index("rural"), np.int8)
-        for name, known in _LEVELS.items():
-            found[np.isin(codes, known)] = SETTINGS.index(name)
-        return found.ravel(), _at_edge(found != SETTINGS.index("rural"))
+        found = _settled(self.people)
+        return found.ravel(), _at_edge(found)
 
 
 def classify_settings(
-    xy: NDArray[np.float64], crs: CRS | str | int, population: NDArray[np.float64], *, level: int = 1
+    xy: NDArray[np.float64], crs: CRS | str | int, population: NDArray[np.float64]
 ) -> tuple[NDArray[np.str_], Settlement]:
     """Return urban, town or rural for each demand point by the Degree of Urbanisation of its 1 km cell.
 
@@ -259,32 +258,43 @@ def classify_settings(
         The coordinate system of `xy`.
     population
         ``(n,)`` people.
-    level
-        Level of the Degree of Urbanisation, 1 or 2; at level 2 all of 23, 22 and 21 are towns.
     """
     flat = to_grid(xy, crs)
     people = np.nan_to_num(np.asarray(population, dtype=np.float64))
     placed = finite_rows(flat)
     half = CELL_M / 2
-    setting, cells, edge = _on_grid(flat, people, level)
-    shifted = [_on_grid(flat + np.array(by), people, level)[0] for by in ((half, 0.0), (0.0, half), (half, half))]
+    grids = [_density(flat + np.array(by), people) for by in ((0.0, 0.0), (half, 0.0), (0.0, half), (half, half))]
+    settled = [np.empty(0, np.int8) if grid is None else _settled(grid.people) for grid in grids]
+    setting, *shifted = (
+        np.full(len(flat), "urban") if grid is None else grid.named(cells)
+        for grid, cells in zip(grids, settled, strict=True)
+    )
     return setting, Settlement(
-        cells=cells,
+        cells={name: int((settled[0] == row).sum()) for row, name in enumerate(SETTINGS)},
         people={s: float(people[setting == s].sum()) for s in SETTINGS},
-        touches_edge=edge,
+        touches_edge=bool(placed.any()) and _at_edge(settled[0]),
         unplaced=int((~placed).sum()),
         unplaced_people=float(people[~placed].sum()),
         shifted=tuple(shifted),
-        density=_density(flat, people, level) if placed.any() else None,
+        density=grids[0],
     )
 
 
-def _density(flat: NDArray[np.float64], people: NDArray[np.float64], level: int) -> Density:
+def _density(flat: NDArray[np.float64], people: NDArray[np.float64]) -> Density | None:
+    """Return the people of the cells, on a grid that begins anywhere; None where nobody has a place."""
     placed = finite_rows(flat)
+    if not placed.any():
+        return None
     grid, at = aggregate_to_km(flat[placed], people[placed])
     cell = np.full(len(flat), -1, np.intp)
     cell[placed] = at[:, 0] * grid.shape[1] + at[:, 1]
-    return Density(people=grid, cell=cell, level=level)
+    return Density(people=grid, cell=cell)
+
+
+def _settled(people: NDArray[np.float64]) -> NDArray[np.int8]:
+    """Return which of `SETTINGS` each cell of 1 km is, by its Degree of Urbanisation."""
+    codes = classify_degurba(people, level=1)
+    return np.select([codes == 3, codes == 2], [_IS_URBAN, _IS_TOWN], default=_IS_RURAL)  # noqa: PLR2004 -- the codes themselves
 
 
 def to_grid(xy: NDArray[np.float64], crs: CRS | str | int) -> NDArray[np.float64]:
@@ -293,22 +303,8 @@ def to_grid(xy: NDArray[np.float64], crs: CRS | str | int) -> NDArray[np.float64
     return transform(transform(there, CRS.from_user_input(crs), WGS84), WGS84, GRID)
 
 
-def _on_grid(
-    flat: NDArray[np.float64], people: NDArray[np.float64], level: int
-) -> tuple[NDArray[np.str_], dict[str, int], bool]:
-    """Return the setting of each point, the number of cells of each, and whether a cluster reaches the data's edge."""
-    setting = np.full(len(flat), "urban", dtype="<U5")
-    placed = finite_rows(flat)
-    if not placed.any():
-        return setting, dict.fromkeys(SETTINGS, 0), False
-    grid, cell = aggregate_to_km(flat[placed], people[placed])
-    names = _named(classify_degurba(grid, level=level))
-    setting[placed] = names[cell[:, 0], cell[:, 1]]
-    return setting, {s: int((names == s).sum()) for s in SETTINGS}, _at_edge(names != "rural")
-
-
-def _at_edge(towns: NDArray[np.bool_]) -> bool:
-    return any(bool(side.any()) for side in (towns[0], towns[-1], towns[:, 0], towns[:, -1]))
+def _at_edge(settled: NDArray[np.int8]) -> bool:
+    return any(bool((side != _IS_RURAL).any()) for side in (settled[0], settled[-1], settled[:, 0], settled[:, -1]))
 
 
 def settings_from_codes(codes: Iterable[object], names: Sequence[object] | None = None) -> NDArray[np.str_]:
@@ -470,7 +466,3 @@ def _without_holes(labels: NDArray[np.intp]) -> NDArray[np.bool_]:
         small[[0, holes[0, 0]]] = False
         filled[box] |= small[holes][1:-1, 1:-1]
     return filled
-
-
-def _named(codes: NDArray[np.int16]) -> NDArray[np.str_]:
-    return np.select([np.isin(codes, known) for known in _LEVELS.values()], [*_LEVELS], default="rural").astype("<U5")

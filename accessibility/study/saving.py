@@ -94,8 +94,7 @@ def _grids(study: Studied) -> dict[str, NDArray[Any]]:
     """Return the grid that decides the settings, and those on grids half a cell off; nothing where none decides."""
     found: dict[str, NDArray[Any]] = {}
     if study.density is not None:
-        level = np.array(study.density.level)
-        found |= {"people": study.density.people, "cell": study.density.cell, "level": level}
+        found |= {"people": study.density.people, "cell": study.density.cell}
     if study.shifted_settings:
         found["shifted"] = np.array(study.shifted_settings)
     return found
@@ -118,7 +117,7 @@ def read_grids(path: Path, points: int) -> tuple[tuple[NDArray[np.str_], ...], D
     shifted = tuple(told.get("shifted", ()))
     density = None
     if "cell" in told:
-        density = Density(people=told["people"], cell=told["cell"].astype(np.intp), level=int(told["level"]))
+        density = Density(people=told["people"], cell=told["cell"].astype(np.intp))
     for one in (*shifted, *([] if density is None else [density.cell])):
         _refuse_other_places(path, len(one), points)
     return shifted, density

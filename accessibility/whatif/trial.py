@@ -220,11 +220,6 @@ class Trial:
         """How many steps can be undone."""
         return len(self._steps)
 
-    @property
-    def steps_undone(self) -> int:
-        """How many steps that were undone can be done again."""
-        return len(self._undone)
-
     def open(self, site: Hashable) -> Self:
         """Open a site that does not count; opening one that this trial closed cancels the closing.
 

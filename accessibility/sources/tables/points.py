@@ -23,7 +23,7 @@ from accessibility.sources.tables.columns import AXES, attributes, find_column, 
 from accessibility.sources.tables.plausibility import report_other_system, report_two_places
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -342,7 +342,7 @@ def _zone_hint(xy: NDArray[np.float64], declared: int | None) -> str:
     return ""
 
 
-def set_aside(located: Located, *, source: str, share: float, expected: Sequence[str] = ("numbers",)) -> list[Finding]:
+def set_aside(located: Located, *, source: str, share: float) -> list[Finding]:
     """Return a finding on the rows without a place; raise `InputError` where they are more than a share, or all."""
     missing = located.missing
     count, total = int(missing.sum()), len(missing)
@@ -350,7 +350,7 @@ def set_aside(located: Located, *, source: str, share: float, expected: Sequence
         return []
     text = rows_text(located.texts, missing, "are blank or no numbers")
     if count > max(1, share * total) or count == total:
-        msg = f"{source}: coordinates of {text} ({count} of {total} rows); expected {', '.join(expected)} in each row"
+        msg = f"{source}: coordinates of {text} ({count} of {total} rows); expected numbers in each row"
         raise InputError(msg)
     message = f"coordinates of {text}: set aside"
     return [Finding(code="no-coordinates", source=source, message=message, count=count)]
