@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from accessibility.errors import InputError, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -258,10 +258,28 @@ def _known_text(text: str, language: Language) -> str | None:
         if found is None:
             continue
         must = {name: name.startswith("known_") for name in found.groupdict()}
-        told = {name: (_known_text if known else _known_words)(found[name], language) for name, known in must.items()}
+        told = {name: _told_as(name)(found[name], language) for name in must}
         if all(told[name] for name, known in must.items() if known):
             return said.format(**{name: told[name] or found[name] for name in must})
     return _known_row(text, ", ", "、", language)
+
+
+def _told_as(place: str) -> Callable[[str, Language], str | None]:
+    """Return what tells what stands in a place of a message in another language."""
+    if re.fullmatch("roles?", place):
+        return _role_words
+    return _known_text if place.startswith("known_") else _known_words
+
+
+def _role_words(text: str, language: Language) -> str | None:
+    """Return what inputs are called; of a row of them, with the words of the study file that are to be written."""
+    said, roles = _sentences("console"), text.split(", ")
+    if not all(f"role_{role}" in said for role in roles):
+        return None
+    words = [said[f"role_{role}"][language] for role in roles]
+    if len(roles) == 1:
+        return words[0]
+    return "、".join(f"{role}（{word}）" for role, word in zip(roles, words, strict=True))  # noqa: RUF001
 
 
 def _known_words(text: str, language: Language) -> str | None:

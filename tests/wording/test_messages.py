@@ -21,6 +21,7 @@ from sentences import PACKAGE, findings, modules, sentences
 
 from accessibility.cli.console import Silence, print_check
 from accessibility.cli.runs import run_check
+from accessibility.sources.recognition import ROLES
 from accessibility.wording import Wording, _messages, _sentences, message_text
 
 MESSAGES = _sentences("messages")
@@ -197,6 +198,25 @@ def test_a_message_stands_in_the_code_and_is_known_again(key: str) -> None:
     assert message_text(english.format(**values | known), "zh") == chinese.format(**values | told)
     alone = re.sub(r": rows (\d+)(?=;|:|$)", r": row \1", english.format(**values))
     assert message_text(english.format(**values), "en") == alone
+
+
+def test_a_role_of_a_file_is_called_by_its_word_in_every_message() -> None:
+    """And every sentence of the code that names a role is such a message."""
+    told, said = [one["en"] for one in MESSAGES.values() if "{role}" in one["en"]], _sentences("console")
+    assert len(told) > 3
+    for role in ROLES:
+        for english in told:
+            values = {name: str(4_001 + at) for at, name in enumerate(places(english))}
+            chinese = message_text(english.format(**values | {"role": role}), "zh")
+            assert said[f"role_{role}"]["zh"] in chinese, english
+            assert role not in chinese.partition("如 ")[0], english
+    for raised in (*RAISED, *OBSERVED):
+        if "{role}" in raised.form:
+            values = {name: str(4_001 + at) for at, name in enumerate(places(raised.form))}
+            chinese = message_text(raised.form.format(**values | {"role": "banks"}), "zh")
+            assert "银行网点" in chinese, raised
+    roles = message_text(f"a.csv is given as 'shops'; expected one of {', '.join(ROLES)}", "zh")
+    assert "outlets（服务网点）、banks（银行网点）" in roles
 
 
 @pytest.mark.parametrize("module", sorted({raised.module for raised in RAISED}))
