@@ -16,12 +16,11 @@ from folium.utilities import JsCode
 from markupsafe import Markup
 
 from accessibility.errors import visible
-from accessibility.present.map.legends import MapCaption, Proposal
+from accessibility.present.map.legends import MapCaption, Proposal, headline_forms
 from accessibility.present.map.living import Switches
 from accessibility.present.map.outlines import Backdrop
 from accessibility.present.map.packing import packed, steps
-from accessibility.present.map.panel import changing_data, page_context, page_data
-from accessibility.present.map.sheets import MapSheet, class_bytes, dot_planes, palettes
+from accessibility.present.map.sheets import MapSheet, class_bytes, dot_planes, page_context, palettes
 from accessibility.present.pages import (
     LEAFLET_CSS,
     LEAFLET_JS,
@@ -33,8 +32,9 @@ from accessibility.present.pages import (
     script_json,
     template_text,
 )
-from accessibility.present.symbols import gather_streets
+from accessibility.present.symbols import INKS, KINDS, SHAPES, gather_streets, site_key
 from accessibility.sources.files import write_text
+from accessibility.whatif.scenario import addition_values
 from accessibility.wording.cards import safe_html
 
 if TYPE_CHECKING:
@@ -60,6 +60,20 @@ _SCRIPTS = (
     "panel.js",
     "names.js",
     "map.js",
+)
+_READ = (
+    *("point", "tap", "read_people", "read_covered", "read_uncovered", "read_gained", "read_lost", "read_minutes"),
+    *("read_no_way", "read_kilometres", "read_over", "read_several", "old_browser", "fit"),
+)
+
+_SWITCHED = (
+    *("switched", "opening_gains", "closing_loses", "open_site", "close_site", "not_switchable", "more_sites"),
+    *("no_match", "find", "no_district", "total", "copied", "copy", "first_sites", "people", "covered"),
+    *("uncovered", "share_of", "kind_outlet", "kind_bank", "kind_new", "no_bank", "all_sites", "all_districts"),
+    *("everybody", "not_counted", "counted", "counted_nobody", "counted_sites", "counted_people"),
+    *("counted_group", "some_of", "alone", "measured_here", "measured_drawn", "draw_group", "draw_line"),
+    *("draw_area", "draw_streets", "draw_compound", "pace_factor", "draw_keys", "no_street_here", "finish"),
+    *("corner_back", "leave"),
 )
 _PANES = (("water", 330), ("streets", 340), ("people", 350), ("main-streets", 360), ("names", 640))
 
@@ -336,6 +350,65 @@ def _ids(element: Element) -> Iterator[str]:
             yield from _ids(part)
     for child in element._children.values():  # noqa: SLF001
         yield from _ids(child)
+
+
+def page_data(sheet: MapSheet) -> dict[str, Any]:
+    """Return what the script reads; texts are its values, never its markup."""
+    keys = (*_READ, *sheet.script_words, *(_SWITCHED if sheet.is_live else ()))
+    waters, streets = sheet.waters, sheet.streets
+    return {
+        "words": {key: sheet.words.template(key) for key in keys} | _settings_said(sheet),
+        "people": sheet.people,
+        "streets": None if streets is None else {"lines": streets.lines, "origin": streets.origin},
+        "names": sheet.names,
+        "bounds": [sheet.outlines[1][1::-1], sheet.outlines[1][:1:-1]],  # south-west and north-east, latitude first
+        "water": None if waters is None else {**waters.rings, "origin": waters.origin},
+        **changing_data(sheet),
+    }
+
+
+def changing_data(sheet: MapSheet) -> dict[str, Any]:
+    """Return what else than its people another map of the same study may have otherwise."""
+    switches = _switch_data(sheet) if sheet.is_live else None
+    return {"sites": sheet.site_layers, "proposed": sheet.proposed, "edited": sheet.edited, "switches": switches}
+
+
+def _settings_said(sheet: MapSheet) -> dict[str, list[tuple[str, str]]]:
+    """Return the settings by their number, from 1, as the state of people has it."""
+    named = sheet.coverage.demand.settings
+    return {f"setting_{k}": list(sheet.words.settings([name]).items()) for k, name in enumerate(named, start=1)}
+
+
+def _switch_data(sheet: MapSheet) -> dict[str, Any]:
+    """Return the switchable sites, how they are named and look, and the sentences that follow them."""
+    words, now, switches, live = sheet.words, sheet.coverage, sheet.switches, sheet.live
+    if switches is None or live is None or live.data is None:
+        return {}
+    sites, changes = now.sites, sheet.changes
+    today = sites.open if switches.today is None else switches.today
+    lonlat = sites.lonlat
+    added = {site.id: site for site in switches.added}
+    names = {site_key(kind, is_open=counts): words(f"site_{site_key(kind, is_open=counts)}") for kind, counts in KINDS}
+    return {
+        **live.data,
+        "ids": [str(ident) for ident in sites.ids],
+        "names": [sheet.called(ident, name) for ident, name in zip(sites.ids, sites.name, strict=True)],
+        "kinds": sites.kind.tolist(),
+        "places": np.round(lonlat[:, ::-1], 6).tolist(),
+        "drawn": sites.open.astype(int).tolist(),
+        "today": today.astype(int).tolist(),
+        "added": {row: addition_values(added[site]) for row, site in enumerate(sites.ids) if site in added},
+        "fixed": switches.fixed,
+        "compares": sheet.before is not None or sheet.proposal is not None,
+        "against": "drawn" if sheet.before is None else "today",
+        "headline": headline_forms(now, words),
+        "banks": [str(bank) for bank in sites.bank],
+        "settings": [words.setting(setting) for setting in now.demand.settings],
+        "change": {"name": changes.name, "colours": changes.colours, "first": sheet.compares_first},
+        "what": names,
+        "shapes": SHAPES,
+        "inks": INKS,
+    }
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

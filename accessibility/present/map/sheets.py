@@ -8,13 +8,29 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import shapely
+from markupsafe import Markup
 
 from accessibility.geo.arrays import extent
 from accessibility.geo.projection import mercator
 from accessibility.measures.surface import Places
+from accessibility.present.charts import picture_words
 from accessibility.present.language import count
-from accessibility.present.map.legends import hidden_notes, open_after, rows_of
-from accessibility.present.map.living import embed_switches
+from accessibility.present.map.legends import (
+    bar_lines,
+    class_table,
+    compared_lines,
+    compared_service_lines,
+    gain_lines,
+    headline_lines,
+    hidden_notes,
+    open_after,
+    own_lines,
+    proposal_panel,
+    rows_of,
+    rule_rows,
+    served_lines,
+)
+from accessibility.present.map.living import MAX_BYTES, embed_switches
 from accessibility.present.map.outlines import (
     Waters,
     collection,
@@ -35,7 +51,15 @@ from accessibility.present.map.overlays import (
     shade_of,
 )
 from accessibility.present.map.packing import minute_bytes, packed, states, steps, tenth_km_bytes, varints
-from accessibility.present.symbols import SiteLabel, format_site, label_sites, proposed_layer, site_layers
+from accessibility.present.symbols import (
+    SHAPES,
+    SiteLabel,
+    format_site,
+    label_sites,
+    proposed_layer,
+    site_layers,
+    site_svg,
+)
 from accessibility.streets.search.packing import hilbert_rank
 
 if TYPE_CHECKING:
@@ -374,3 +398,48 @@ def _palette(layer: PeopleClasses, *, shaded: bool) -> dict[str, Any]:
     shades = len(limits) + 1
     colours = [[shade_of(colour, k) for k in range(shades)] for colour in layer.colours]
     return {"name": layer.name, "colours": colours, "limits": limits.tolist()}
+
+
+def page_context(sheet: MapSheet) -> dict[str, Any]:
+    """Return what the template shows."""
+    words, now, live = sheet.words, sheet.coverage, sheet.live
+    shaded = sheet.places.areas or sheet.picture is not None  # circles say by their size how many people there are
+    tables = [class_table(layer, words, shaded=shaded) for layer in sheet.layers]
+    if sheet.is_live:
+        tables.insert(0 if sheet.compares_first else len(tables), class_table(sheet.changes, words, shaded=False))
+    given, of = sheet.caption.headline, sheet.backdrop
+    plan = None if sheet.proposal is None else proposal_panel(sheet.proposal, now.sites, words, sheet.called)
+    compared = [] if sheet.before is None else compared_lines(sheet.before, now, words)
+    return {
+        "caption": sheet.caption,
+        "sources": sheet.sources,
+        "words": words,
+        "headline": [("", given)] if given else headline_lines(now, words),
+        "bars": [
+            bar_lines(of.sure, words, today=sheet.before is None),
+            gain_lines(of.gain, words),
+            served_lines(now, words),
+            compared_service_lines(sheet.before, now, words),
+            own_lines(of.own, words),
+            sheet.opened_lines,
+        ],
+        "compared": compared if plan is None else plan["summary"],
+        "tables": tables,
+        "changes": sheet.changes.name if sheet.is_live else None,
+        "rules": rule_rows(now, words),
+        "notes": sheet.notes,
+        "live": sheet.is_live,
+        "live_notes": [] if live is None else _live_notes(live, words, drawn=sheet.picture is None),
+        "plan": plan,
+        "symbols": {kind: Markup(site_svg(kind, is_open=False)) for kind in SHAPES},  # noqa: S704 -- our own
+        "picture_words": picture_words(words),
+    }
+
+
+def _live_notes(live: SwitchLayer, words: MapWords, *, drawn: bool) -> list[tuple[str, str]]:
+    """Return what cannot be switched or does not follow, and why."""
+    if live.data is None:
+        return words.lines("switches_off", size=f"{live.size / 1e6:.1f}", limit=f"{MAX_BYTES / 1e6:g}")
+    left = words.lines("left_out", n=live.left_out, most=count(live.most)) if live.left_out else []
+    stays = [] if drawn else words.lines("picture_stays")
+    return [*left, *stays, *words.lines("only_coverage")]
