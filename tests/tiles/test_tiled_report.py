@@ -18,8 +18,7 @@ from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_site
 from accessibility.cli.report_facts import find_facts, measure_study
-from accessibility.cli.tiled_facts import find_tiled_facts
-from accessibility.cli.tiling import Tiling, run_tiles
+from accessibility.cli.tiling import Tiling, find_tiled_facts, run_tiles
 from accessibility.cli.verifying import run_verify
 from accessibility.present.language import NOTHING
 from accessibility.sources.cache import sha256_file
