@@ -16,7 +16,7 @@ from accessibility.measures.inequalities import weighted_quantile
 from accessibility.measures.surface import Footprint
 from accessibility.measures.tables import is_elderly, values_by_id
 from accessibility.standards import M_PER_KM, S_PER_MIN
-from accessibility.streets.search.parts import label_components
+from accessibility.streets.search.packing import label_components
 
 if TYPE_CHECKING:
     import geopandas as gpd

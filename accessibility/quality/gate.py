@@ -11,7 +11,7 @@ import pandas as pd
 
 from accessibility.geo.projection import transform
 from accessibility.measures.coverage import measure_coverage
-from accessibility.measures.snap_audit import StreetFigures, measure_streets, name_districts, snap_table, snap_to_nodes
+from accessibility.measures.surface import StreetFigures, measure_streets, name_districts, snap_table, snap_to_nodes
 from accessibility.present.language import Locales
 from accessibility.quality.impact import (
     WeighedFinding,

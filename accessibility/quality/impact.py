@@ -11,14 +11,14 @@ import pandas as pd
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import transform
 from accessibility.measures.coverage import measure_coverage
-from accessibility.measures.snap_audit import FAR_M, beyond_limit, name_districts
+from accessibility.measures.surface import FAR_M, beyond_limit, name_districts
 from accessibility.measures.tables import NO_DISTRICT
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import DIVISIONS, find_column
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, unique_row_ids
 from accessibility.sources.tables.reading import read_table
-from accessibility.streets.compounds import sealed_edges
-from accessibility.streets.search.parts import label_components
+from accessibility.streets.network import sealed_edges
+from accessibility.streets.search.packing import label_components
 from accessibility.streets.snapping import Positions, snap_points
 from accessibility.study.saving import file_of
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from accessibility.geo.arrays import finite_rows
 from accessibility.measures.coverage import measure_coverage
-from accessibility.measures.snap_audit import FAR_M
+from accessibility.measures.surface import FAR_M
 from accessibility.quality.impact import WeighedFinding, change_text, points_of
 from accessibility.sources.checks import Finding
 from accessibility.sources.quantities import ages_of

@@ -19,7 +19,7 @@ from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import DIVISIONS, attributes, cell_text, find_column
 from accessibility.sources.tables.reading import HeldTable, checked_path, held_polygons, read_table, readable
 from accessibility.sources.vectors import read_vector, refuse_broken_shapes, refuse_shapes_off_earth
-from accessibility.streets.search.parts import label_components
+from accessibility.streets.search.packing import label_components
 
 if TYPE_CHECKING:
     import os

@@ -14,7 +14,7 @@ import pandas as pd
 
 from accessibility.streets.foot import FERRY
 from accessibility.streets.network import MAIN_M
-from accessibility.streets.search.parts import joined_nodes
+from accessibility.streets.search.packing import joined_nodes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,7 +107,7 @@ class Enclosed(NamedTuple):
 def enclose_placed(streets: PlacedStreets) -> Enclosed:
     """Make lanes that only private ways lead to private, and find main and sealed components, in place.
 
-    All is as `accessibility.streets.compounds` and `accessibility.Network.main_edges` have it.
+    All is as `accessibility.streets.network` and `accessibility.Network.main_edges` have it.
 
     Parameters
     ----------

@@ -14,11 +14,9 @@ from pyproj import CRS
 from accessibility.geo.arrays import spans
 from accessibility.sources.cache import HELD, Blocks, Heaps, cuts_of, some_of
 from accessibility.sources.osm.topology import cut_ways, projected, refuse_no_edge
-from accessibility.streets.compounds import sealed_edges
 from accessibility.streets.foot import FERRY, KINDS, Carried, Delays, long_tunnels
-from accessibility.streets.network import PER_EDGE, Network, Origin
-from accessibility.streets.search.packing import hilbert_keys
-from accessibility.streets.search.parts import joined_nodes
+from accessibility.streets.network import PER_EDGE, Network, Origin, sealed_edges
+from accessibility.streets.search.packing import hilbert_keys, joined_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -27,7 +27,7 @@ from accessibility.streets.pieces import (
     fractions_on,
     lines_of,
 )
-from accessibility.streets.search.parts import label_components
+from accessibility.streets.search.packing import label_components
 from accessibility.streets.snapping import NOWHERE, Positions
 
 if TYPE_CHECKING:

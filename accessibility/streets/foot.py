@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.streets.hours import holds_at, is_shut_by_day, speaks_of_times_alone
 from accessibility.streets.lifecycle import (
     STANDING_KEYS,
     WALKED_KEYS,
     forbids_walking,
+    holds_at,
     is_absent,
+    is_shut_by_day,
     may_be_absent,
+    speaks_of_times_alone,
 )
 
 if TYPE_CHECKING:
@@ -284,7 +286,7 @@ def long_tunnels(
     """
     found: NDArray[np.bool_] = tunnel.copy()
     if tunnel.any():
-        from accessibility.streets.search.parts import label_components  # noqa: PLC0415 -- few streets have such a tunnel
+        from accessibility.streets.search.packing import label_components  # noqa: PLC0415 -- few streets have such a tunnel
 
         u, v = edges[tunnel].T
         piece = label_components(int(edges.max()) + 1, u, v)[u]

@@ -18,7 +18,7 @@ from accessibility.errors import InputError
 from accessibility.geo.arrays import meeting_pairs, spans, starts_of
 from accessibility.geo.projection import WGS84, local_crs, segment_lengths, transform
 from accessibility.streets.foot import Carried, Delays, FootAccess, long_tunnels
-from accessibility.streets.search.parts import label_components
+from accessibility.streets.search.packing import label_components
 from accessibility.streets.spelling import Said, flags_of, judge_rows, reasons
 
 if TYPE_CHECKING:

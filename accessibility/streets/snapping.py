@@ -12,7 +12,7 @@ import numpy as np
 from accessibility.errors import AccessibilityWarning, InputError
 from accessibility.geo.arrays import Frozen, Memo, extent, finite_rows, locked, read_only, refuse
 from accessibility.geo.projection import transform
-from accessibility.streets.compounds import sealed_edges
+from accessibility.streets.network import sealed_edges
 from accessibility.streets.search.compiling import run_in_threads
 from accessibility.streets.search.multisource import UNREACHED, Stops
 from accessibility.streets.search.segments import SegmentGrid, neighbours

@@ -23,8 +23,7 @@ from accessibility.siting.numbers import CLOSE
 from accessibility.siting.pairs import Pairs, transposed
 from accessibility.siting.problem import NO_DISTRICT
 from accessibility.sources.files import passing_folder
-from accessibility.streets.search.packing import hilbert_rank
-from accessibility.streets.search.parts import label_components
+from accessibility.streets.search.packing import hilbert_rank, label_components
 from accessibility.study.proposing import Question, SitingCase
 from accessibility.tiles.measuring import AlikePeople
 

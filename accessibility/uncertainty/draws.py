@@ -12,7 +12,7 @@ from accessibility.geo.arrays import Memo, Same
 from accessibility.geo.projection import NO_SITE, measure_radius, transform
 from accessibility.standards import CM_PER_M
 from accessibility.streets import search
-from accessibility.streets.compounds import main_parts
+from accessibility.streets.network import main_parts
 from accessibility.streets.snapping import NOWHERE, PREFER_MAIN_M, Choices, EdgeIndex, Positions, SnapLimits
 from accessibility.uncertainty.sources import SOURCES
 

@@ -12,8 +12,7 @@ from accessibility.geo.arrays import Frozen, Memo, finite_rows
 from accessibility.geo.projection import transform
 from accessibility.measures.surface import Footprint
 from accessibility.streets.search.elimination import IMPASSABLE, Impedance
-from accessibility.streets.search.packing import hilbert_rank
-from accessibility.streets.search.parts import label_components
+from accessibility.streets.search.packing import hilbert_rank, label_components
 from accessibility.streets.search.wiring import wire
 from accessibility.streets.snapping import NOWHERE, Choices, EdgeIndex, Positions, SnapLimits
 

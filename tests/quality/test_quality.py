@@ -24,7 +24,7 @@ from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover
 from accessibility.cli.report_facts import people_depending_on_outside
 from accessibility.measures.coverage import measure_coverage
-from accessibility.measures.snap_audit import measure_streets, snap_table, snap_to_nodes
+from accessibility.measures.surface import measure_streets, snap_table, snap_to_nodes
 from accessibility.quality import QUALITY_COLUMNS, measure_at_nodes, measure_quality
 from accessibility.streets.snapping import NOWHERE, Snapped
 

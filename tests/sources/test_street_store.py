@@ -19,9 +19,8 @@ from accessibility.sources.components import enclose_placed, lead_somewhere
 from accessibility.sources.osm.extracts import place_network, read_network
 from accessibility.sources.street_store import place_whole
 from accessibility.streets import search
-from accessibility.streets.compounds import enclose_lanes, sealed_edges
 from accessibility.streets.foot import FootAccess
-from accessibility.streets.network import PER_EDGE
+from accessibility.streets.network import PER_EDGE, enclose_lanes, sealed_edges
 from accessibility.streets.search.multisource import NO_LABEL
 from accessibility.streets.snapping import NOWHERE, snap_in_parts, snap_points
 

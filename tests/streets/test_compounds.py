@@ -19,8 +19,8 @@ from scipy.sparse.csgraph import connected_components
 import accessibility as acc
 from accessibility import measure_coverage
 from accessibility.quality import measure_quality
-from accessibility.streets.compounds import enclose_lanes, sealed_edges
-from accessibility.streets.search.parts import label_components
+from accessibility.streets.network import enclose_lanes, sealed_edges
+from accessibility.streets.search.packing import label_components
 
 if TYPE_CHECKING:
     from pathlib import Path

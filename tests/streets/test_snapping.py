@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accessibility import AccessibilityWarning, measure_coverage
-from accessibility.streets.compounds import sealed_edges
+from accessibility.streets.network import sealed_edges
 from accessibility.streets.snapping import NOWHERE, SnapLimits, snap_points, snap_study
 
 coordinates = st.tuples(st.floats(-900, 900), st.floats(-900, 900))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.measures.snap_audit import StreetFigures
+    from accessibility.measures.surface import StreetFigures
     from accessibility.measures.walkers import GroupCoverage
     from accessibility.present.report.uncertainty import HeldFacts, SureFacts
     from accessibility.present.symbols import SiteLabel

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from accessibility.measures.snap_audit import FAR_M
+from accessibility.measures.surface import FAR_M
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.present.symbols import SiteLabel, call_site
 from accessibility.siting.plan import format_objective

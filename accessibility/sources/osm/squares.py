@@ -12,7 +12,7 @@ from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.osm.topology import ACROSS, E7, Ways, centred, degrees
 from accessibility.streets.network import STEPS
 from accessibility.streets.search.compiling import helper, kernel
-from accessibility.streets.search.parts import label_components
+from accessibility.streets.search.packing import label_components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,8 +7,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from accessibility.errors import InputError
-from accessibility.streets.hours import opens_rarely
-from accessibility.streets.lifecycle import is_gone, is_named_gone, may_be_absent, speaks_of_end
+from accessibility.streets.lifecycle import is_gone, is_named_gone, may_be_absent, opens_rarely, speaks_of_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

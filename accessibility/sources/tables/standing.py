@@ -11,8 +11,7 @@ import numpy as np
 from accessibility.sources.checks import Finding
 from accessibility.sources.osm.tags import is_ever_open
 from accessibility.sources.tables.columns import SHOWN, attributes
-from accessibility.streets.hours import opens_rarely
-from accessibility.streets.lifecycle import is_gone, is_named_gone, said_day, speaks_of_end
+from accessibility.streets.lifecycle import is_gone, is_named_gone, opens_rarely, said_day, speaks_of_end
 from accessibility.wording import day_text, plain_words
 
 if TYPE_CHECKING:

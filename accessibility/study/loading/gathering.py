@@ -25,9 +25,9 @@ from accessibility.sources.osm.features import names_frame, water_frame
 from accessibility.sources.raster.surfaces import sample_heights
 from accessibility.sources.street_store import PlacedStreets, junctions_of, parts_of
 from accessibility.sources.vectors import read_vector
-from accessibility.streets.compounds import enclose_lanes
 from accessibility.streets.foot import SHORT_TUNNEL_M
 from accessibility.streets.grades import STEEP, STEEP_SHARE, measure_grades
+from accessibility.streets.network import enclose_lanes
 from accessibility.study.loading.context import Loading, input_files, is_osm, study_bounds
 from accessibility.study.loading.people import load_people, place_people
 from accessibility.study.loading.people_on_disk import WindowedDemand, settle_windows
