@@ -11,10 +11,13 @@ import threading
 import traceback
 import warnings
 from contextlib import contextmanager, suppress
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import IntEnum
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 from typer.core import TyperGroup
@@ -37,24 +40,15 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
     from rich.text import Text
 
+    from accessibility.cli.options import Options
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study: its inputs and settings.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Number of threads; all processors if not given.")
 ]
-Moved = Annotated[
-    Path | None, typer.Option("--study", metavar="STUDY.toml", help="Where the study file lies now, if it was moved.")
-]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")]
 Json = Annotated[bool, typer.Option("--json", help="The totals as JSON on standard output.")]
-Layers = Annotated[
-    bool, typer.Option("--layers", help="Also write a GeoPackage of each scenario: people, sites, service areas.")
-]
-Doubted = Annotated[
-    bool,
-    typer.Option("--uncertainty", help="Draw the inputs with their errors: every gain gets its bar, or is noise."),
-]
 Basemap = Annotated[
     bool,
     typer.Option(
@@ -62,35 +56,104 @@ Basemap = Annotated[
         help="Online tiles under the map: of OpenStreetMap, or as the study says (needs the internet).",
     ),
 ]
-Lang = Annotated[
-    Literal["en", "zh", "both"] | None,
-    typer.Option("--lang", help="Language of map, report, workbook and terminal; the system's if not given."),
-]
 Spoken = Annotated[Language | None, typer.Option("--lang", help="Language of what is said; the system's if not given.")]
-SpokenInAll = Annotated[
-    Language | None,
-    typer.Option("--lang", help="Language of all that is said, help included; the system's if not given."),
-]
-Shapefile = Annotated[bool, typer.Option("--shapefile", help="Also write the layers as Shapefiles.")]
-Geotiff = Annotated[bool, typer.Option("--geotiff", help="Also write walking minutes as a GeoTIFF.")]
-Docx = Annotated[bool, typer.Option("--docx", help="Also write the brief for word processors (needs the extra docx).")]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Also write into a folder of other files; keep no earlier proposal.")
-]
 Timings = Annotated[
     bool,
     typer.Option("--timings", help="Print seconds and memory of each stage at the end; the manifest has them, too."),
 ]
-Tiles = Annotated[
-    bool, typer.Option("--tiles", help="Tables alone, in tiles: for an area larger than memory; goes on if stopped.")
-]
-Scheduler = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="Of --tiles: a Dask scheduler, such as tcp://host:8786.")
-]
-Memory = Annotated[
-    str | None, typer.Option(metavar="SIZE", help="Of --tiles: memory for all workers here, such as 4GB.")
-]
-Model = Literal["mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Telling:
+    """Options of a command that says something and writes no folder."""
+
+    workers: Workers = None
+    quiet: Quiet = False
+    as_json: Json = False
+    lang: Spoken = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """Options of a command that writes a folder."""
+
+    out: Out = None
+    workers: Workers = None
+    quiet: Quiet = False
+    as_json: Json = False
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Also write into a folder of other files; keep no earlier proposal.")
+    ] = False
+    lang: Annotated[
+        Literal["en", "zh", "both"] | None,
+        typer.Option("--lang", help="Language of map, report, workbook and terminal; the system's if not given."),
+    ] = None
+    basemap: Basemap = False
+
+    def options(self, **more: Any) -> Options:
+        """Return how the run is done, with more options of it."""
+        from accessibility.cli.options import Options  # noqa: PLC0415 -- help is instant
+
+        language = self.lang or console_language()
+        return Options(workers=self.workers, overwrite=self.overwrite, basemap=self.basemap, language=language, **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoreFiles:
+    """Files on request."""
+
+    shapefile: Annotated[bool, typer.Option("--shapefile", help="Also write the layers as Shapefiles.")] = False
+    geotiff: Annotated[bool, typer.Option("--geotiff", help="Also write walking minutes as a GeoTIFF.")] = False
+    docx: Annotated[
+        bool, typer.Option("--docx", help="Also write the brief for word processors (needs the extra docx).")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class InTiles:
+    """Options of a run in tiles."""
+
+    tiles: Annotated[
+        bool,
+        typer.Option("--tiles", help="Tables alone, in tiles: for an area larger than memory; goes on if stopped."),
+    ] = False
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of --tiles: a Dask scheduler, such as tcp://host:8786.")
+    ] = None
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Of --tiles: memory for all workers here, such as 4GB.")
+    ] = None
+
+
+def in_groups(run: Callable[..., None]) -> Callable[..., None]:
+    """Return a command of which each option is a field: a parameter that is a dataclass stands for all of its own.
+
+    Typer asks for a parameter an option, and a command may have twenty-five.
+    """
+    hints = get_type_hints(run, include_extras=True)
+    groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
+    shown: list[Parameter] = []
+    for name, one in signature(run).parameters.items():
+        if name not in groups:
+            shown.append(one.replace(annotation=hints[name]))
+            continue
+        of = get_type_hints(groups[name], include_extras=True)
+        for each in fields(groups[name]):
+            default = Parameter.empty if each.default is MISSING else each.default
+            shown.append(Parameter(each.name, Parameter.KEYWORD_ONLY, default=default, annotation=of[each.name]))
+    whole = Signature(shown)
+
+    @wraps(run)
+    def command(**given: Any) -> None:
+        bound = whole.bind(**given)
+        bound.apply_defaults()
+        values = bound.arguments
+        made = {name: kind(**{f.name: values.pop(f.name) for f in fields(kind)}) for name, kind in groups.items()}
+        run(**values, **made)
+
+    command.__signature__ = whole  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in shown}
+    return command
 
 
 def refuse_without(needed: str, **given: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -10,30 +11,20 @@ import typer
 from accessibility import __version__
 from accessibility.cli.arguments import (
     Basemap,
-    Docx,
-    Doubted,
     ExitCode,
-    Geotiff,
-    Json,
-    Lang,
-    Layers,
-    Memory,
-    Model,
-    Moved,
+    InTiles,
+    MoreFiles,
     Out,
-    Overwrite,
     Quiet,
-    Scheduler,
-    Shapefile,
     Spoken,
     SpokenGroup,
-    SpokenInAll,
     StudyFile,
-    Tiles,
+    Telling,
     Timings,
-    Workers,
+    Writing,
     asked_language,
     exit_with_code,
+    in_groups,
     refuse_without,
 )
 from accessibility.cli.blank import new_study
@@ -43,6 +34,8 @@ from accessibility.wording import Language, Wording, console_language, message_t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from accessibility.study.proposing import Question
 
 app = typer.Typer(
     name="accessibility",
@@ -61,7 +54,10 @@ def _main(
     context: typer.Context,
     *,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    lang: SpokenInAll = None,
+    lang: Annotated[
+        Language | None,
+        typer.Option("--lang", help="Language of all that is said, help included; the system's if not given."),
+    ] = None,
 ) -> None:
     if version:
         typer.echo(f"outlet-accessibility {__version__}")
@@ -71,28 +67,30 @@ def _main(
 
 
 @app.command()
-def demo(  # noqa: PLR0913 -- the options of a command
-    *,
-    out: Out = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
-    lang: Lang = None,
-    basemap: Basemap = False,
-) -> None:
+@in_groups
+def demo(*, to: Writing) -> None:
     """Run the sample county: coverage, proposal, map and report, into maps/demo/."""
-    from accessibility.cli.options import Options  # noqa: PLC0415
     from accessibility.cli.pack import run_demo  # noqa: PLC0415
 
-    options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang or console_language())
-    with progress_bar(quiet=quiet) as progress:
-        result = run_demo(out, options, progress)
-    _tell(result, lang, quiet=quiet, as_json=as_json)
+    with progress_bar(quiet=to.quiet) as progress:
+        result = run_demo(to.out, to.options(), progress)
+    _tell(result, to)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _GoingOn:
+    """What is done with a study that was just written."""
+
+    run: Annotated[bool, typer.Option("--run", help="Go on to coverage, map and report.")] = False
+    budget: Annotated[float | None, typer.Option(help="With --run: also propose sites for this total cost.")] = None
+    reconcile: Annotated[
+        bool, typer.Option("--reconcile", help="Multiply people to the official totals of districts.")
+    ] = False
 
 
 @app.command()
-def new(  # noqa: PLR0913 -- the options of a command
+@in_groups
+def new(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to create.")],
     files: Annotated[
         list[str] | None,
@@ -101,33 +99,23 @@ def new(  # noqa: PLR0913 -- the options of a command
         ),
     ] = None,
     *,
-    run: Annotated[bool, typer.Option("--run", help="Go on to coverage, map and report.")] = False,
-    budget: Annotated[float | None, typer.Option(help="With --run: also propose sites for this total cost.")] = None,
-    reconcile: Annotated[
-        bool, typer.Option("--reconcile", help="Multiply people to the official totals of districts.")
-    ] = False,
+    then: _GoingOn,
     quiet: Quiet = False,
     lang: Spoken = None,
 ) -> None:
     """Write a commented study.toml: to fill in, or filled from the files that are named."""
     language = console_language(lang)
     say = Wording("console", language)
-    refuse_without("FILE", run=run and not files, reconcile=reconcile and not files)
-    refuse_without("--run", budget=None if run else budget)
+    refuse_without("FILE", run=then.run and not files, reconcile=then.reconcile and not files)
+    refuse_without("--run", budget=None if then.run else then.budget)
     if not files:
         typer.echo(say("wrote_template", path=new_study(folder, language)))
         return
-    path = begin_from_files(folder, files, language, reconcile=reconcile, quiet=quiet)
-    if run:
-        _go_on(path, budget, quiet=quiet, lang=language)
-
-
-def _go_on(study: Path, budget: float | None, *, quiet: bool, lang: Language | None) -> None:
-    """Run a study that was just written, with a proposal where a budget is given."""
-    if budget is None:
-        cover(study, quiet=quiet, lang=lang)
-    else:
-        site(study, budget=budget, quiet=quiet, lang=lang)
+    path = begin_from_files(folder, files, language, reconcile=then.reconcile, quiet=quiet)
+    if then.run and then.budget is None:
+        cover(study=path, quiet=quiet, lang=language)
+    elif then.run:
+        site(study=path, budget=then.budget, quiet=quiet, lang=language)
 
 
 app.command()(fetch)
@@ -135,162 +123,122 @@ app.command("geocode-list")(geocode_list)
 
 
 @app.command()
-def check(
-    study: StudyFile,
-    *,
-    out: Out = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-    lang: Spoken = None,
-) -> None:
+@in_groups
+def check(study: StudyFile, *, out: Out = None, how: Telling) -> None:
     """Read everything; print what was read, what is suspect, and what each finding is worth; --out: quality.csv."""
     from accessibility.cli.verifying import run_check  # noqa: PLC0415
 
-    with progress_bar(quiet=quiet) as progress:
-        facts = run_check(study, progress, out, workers=workers, language=console_language(lang))
-    if as_json:
+    with progress_bar(quiet=how.quiet) as progress:
+        facts = run_check(study, progress, out, workers=how.workers, language=console_language(how.lang))
+    if how.as_json:
         print_json(facts)
-    elif not quiet:
+    elif not how.quiet:
         from accessibility.cli.console import print_check  # noqa: PLC0415
 
-        print_check(facts, console_language(lang))
+        print_check(facts, console_language(how.lang))
 
 
 @app.command()
-def cover(  # noqa: PLR0913 -- the options of a command
+@in_groups
+def cover(
     study: StudyFile,
     *,
-    out: Out = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
-    lang: Lang = None,
-    basemap: Basemap = False,
-    shapefile: Shapefile = False,
-    geotiff: Geotiff = False,
-    docx: Docx = False,
+    to: Writing,
+    more: MoreFiles,
     uncertainty: Annotated[
         bool,
         typer.Option("--uncertainty", help="Draw the inputs with their errors: every headline gets its bar."),
     ] = False,
-    tiles: Tiles = False,
-    scheduler: Scheduler = None,
-    memory: Memory = None,
+    dealt: InTiles,
     timings: Timings = False,
 ) -> None:
     """Measure coverage: report, map, workbook, layers and tables, into maps/<study>/."""
-    progress = progress_bar(quiet=quiet, timings=timings)
-    from accessibility.cli.options import Options  # noqa: PLC0415
+    progress = progress_bar(quiet=to.quiet, timings=timings)
     from accessibility.cli.pack import run_cover  # noqa: PLC0415
 
-    options = Options(
-        workers=workers,
-        overwrite=overwrite,
-        basemap=basemap,
-        language=lang or console_language(),
-        shapefile=shapefile,
-        geotiff=geotiff,
-        docx=docx,
-        uncertainty=uncertainty,
-    )
+    options = to.options(**vars(more), uncertainty=uncertainty)
     with progress:
-        if tiles:
+        if dealt.tiles:
             from accessibility.cli.tiling import Tiling, run_tiles  # noqa: PLC0415
 
-            tiling = Tiling.of(options, scheduler=scheduler, memory=memory)
-            result = run_tiles(study, out, options, tiling, progress)
+            tiling = Tiling.of(options, scheduler=dealt.scheduler, memory=dealt.memory)
+            result = run_tiles(study, to.out, options, tiling, progress)
         else:
-            refuse_without("--tiles", scheduler=scheduler, memory=memory)
-            result = run_cover(study, out, options, progress)
-    _tell(result, lang, quiet=quiet, as_json=as_json)
+            refuse_without("--tiles", scheduler=dealt.scheduler, memory=dealt.memory)
+            result = run_cover(study, to.out, options, progress)
+    _tell(result, to)
 
 
-@app.command()
-def site(  # noqa: PLR0913 -- the options of a command
-    study: StudyFile,
-    *,
-    budget: Annotated[float | None, typer.Option(help="Maximum total cost of the new sites.")] = None,
-    sites: Annotated[int | None, typer.Option(help="Maximum number of new sites.")] = None,
-    reach: Annotated[float | None, typer.Option(help="Share of all people to reach at least cost, 0 to 1.")] = None,
-    model: Annotated[Model, typer.Option(help="Objective of the plan.")] = "mclp",
-    floor: Annotated[float, typer.Option(help="Minimum share covered in every district, 0 to 1.")] = 0.0,
-    close: Annotated[int, typer.Option(help="Number of open sites that may close (relocation).")] = 0,
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What is asked of a proposal."""
+
+    budget: Annotated[float | None, typer.Option(help="Maximum total cost of the new sites.")] = None
+    sites: Annotated[int | None, typer.Option(help="Maximum number of new sites.")] = None
+    reach: Annotated[float | None, typer.Option(help="Share of all people to reach at least cost, 0 to 1.")] = None
+    model: Annotated[
+        Literal["mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation"],
+        typer.Option(help="Objective of the plan."),
+    ] = "mclp"
+    floor: Annotated[float, typer.Option(help="Minimum share covered in every district, 0 to 1.")] = 0.0
+    close: Annotated[int, typer.Option(help="Number of open sites that may close (relocation).")] = 0
     gap: Annotated[
         float | None,
         typer.Option(
             min=0.0,
             help=f"Gap to the bound at which the search may stop; above it ({_GAP:g} if not given), exit code 3.",
         ),
-    ] = None,
+    ] = None
     time_limit: Annotated[
         float | None,
         typer.Option(
             "--time-limit", min=0.0, help="Time limit of the search, in seconds; its work is limited if not given."
         ),
-    ] = None,
+    ] = None
     robust: Annotated[
         bool, typer.Option("--robust", help="Also tell whether the plan holds by other inputs, and one that does.")
-    ] = False,
+    ] = False
     aim: Annotated[
         Literal["mean", "worst"] | None,
         typer.Option("--aim", help="Of --robust: best on average over the draws (the default) or in the worst tenth."),
-    ] = None,
-    out: Out = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
-    lang: Lang = None,
-    basemap: Basemap = False,
-    shapefile: Shapefile = False,
-    geotiff: Geotiff = False,
-    docx: Docx = False,
-    tiles: Tiles = False,
-    scheduler: Scheduler = None,
-    memory: Memory = None,
-    timings: Timings = False,
+    ] = None
+
+    def question(self) -> Question:
+        """Return the question."""
+        from accessibility.study.proposing import Question  # noqa: PLC0415
+
+        asked = {name: getattr(self, name) for name in ("budget", "sites", "reach", "model", "floor", "close")}
+        return Question(**asked, time_limit_s=self.time_limit, gap=self.gap or 0.0)
+
+
+@app.command()
+@in_groups
+def site(
+    study: StudyFile, *, asked: _Asked, to: Writing, more: MoreFiles, dealt: InTiles, timings: Timings = False
 ) -> None:
     """Propose where to open next, with a proof; everything that cover writes, and sites.csv, into maps/<study>/."""
-    progress = progress_bar(quiet=quiet, timings=timings)
-    from accessibility.cli.options import Options  # noqa: PLC0415
+    progress = progress_bar(quiet=to.quiet, timings=timings)
     from accessibility.cli.pack import run_site  # noqa: PLC0415
-    from accessibility.study.proposing import Question  # noqa: PLC0415
 
-    question = Question(
-        model=model,
-        budget=budget,
-        sites=sites,
-        reach=reach,
-        floor=floor,
-        close=close,
-        time_limit_s=time_limit,
-        gap=gap or 0.0,
-    )
-    options = Options(
-        workers=workers,
-        overwrite=overwrite,
-        basemap=basemap,
-        language=lang or console_language(),
-        shapefile=shapefile,
-        geotiff=geotiff,
-        docx=docx,
-        robust=(aim or "mean") if robust else None,
-    )
-    refuse_without("--robust", aim=None if robust else aim)
+    question = asked.question()
+    options = to.options(**vars(more), robust=(asked.aim or "mean") if asked.robust else None)
+    refuse_without("--robust", aim=None if asked.robust else asked.aim)
     with progress:
-        if tiles:
+        if dealt.tiles:
             from accessibility.cli.tiling import Tiling, run_tiles  # noqa: PLC0415
 
-            tiling = Tiling.of(options, scheduler=scheduler, memory=memory, question=question)
-            result = run_tiles(study, out, options, tiling, progress, question)
+            tiling = Tiling.of(options, scheduler=dealt.scheduler, memory=dealt.memory, question=question)
+            result = run_tiles(study, to.out, options, tiling, progress, question)
         else:
-            refuse_without("--tiles", scheduler=scheduler, memory=memory)
-            result = run_site(study, question, out, options, progress)
-    _tell(result, lang, quiet=quiet, as_json=as_json)
+            refuse_without("--tiles", scheduler=dealt.scheduler, memory=dealt.memory)
+            result = run_site(study, question, to.out, options, progress)
+    _tell(result, to)
     told = result.manifest["siting"]
-    if told["status"] == "infeasible" or told["gap"] is None or told["gap"] > (_GAP if gap is None else gap):
+    if (
+        told["status"] == "infeasible"
+        or told["gap"] is None
+        or told["gap"] > (_GAP if asked.gap is None else asked.gap)
+    ):
         raise typer.Exit(ExitCode.UNPROVEN)
 
 
@@ -298,16 +246,16 @@ def _tell_lines(lines: Iterable[str], lang: Language | None) -> None:
     typer.echo("\n".join(visible(message_text(line, console_language(lang))) for line in lines))
 
 
-def _tell(result: Any, lang: str | None, *, quiet: bool, as_json: bool) -> None:
+def _tell(result: Any, how: Writing) -> None:
     """Print what a run found."""
-    if as_json:
+    if how.as_json:
         more = {name: result.manifest.get(name) for name in ("siting", "robust")}
         print_json(result.manifest["totals"] | {name: facts for name, facts in more.items() if facts is not None})
-    elif not quiet:
+    elif not how.quiet:
         from accessibility.cli.console import print_coverage  # noqa: PLC0415
 
-        print_coverage(result, console_language(lang))
-    _tell_timings(result.manifest, lang)
+        print_coverage(result, console_language(how.lang))
+    _tell_timings(result.manifest, how.lang)
 
 
 def _tell_timings(manifest: dict[str, Any], lang: str | None) -> None:
@@ -319,87 +267,81 @@ def _tell_timings(manifest: dict[str, Any], lang: str | None) -> None:
 
 
 @app.command()
-def compare(  # noqa: PLR0913 -- the options of a command
+@in_groups
+def compare(
     study: StudyFile,
     scenarios: Annotated[Path, typer.Argument(metavar="SCENARIOS.toml", help="The scenarios.")],
     *,
-    out: Out = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-    overwrite: Overwrite = False,
-    lang: Lang = None,
-    basemap: Basemap = False,
+    to: Writing,
     timings: Timings = False,
-    layers: Layers = False,
-    uncertainty: Doubted = False,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Also write a GeoPackage of each scenario: people, sites, service areas.")
+    ] = False,
+    uncertainty: Annotated[
+        bool,
+        typer.Option("--uncertainty", help="Draw the inputs with their errors: every gain gets its bar, or is noise."),
+    ] = False,
 ) -> None:
     """Compare scenarios with today: tables, a report, a map each and a manifest, into maps/<study>-scenarios/."""
-    progress = progress_bar(quiet=quiet, timings=timings)
+    progress = progress_bar(quiet=to.quiet, timings=timings)
     from accessibility.cli.comparing import run_compare  # noqa: PLC0415
-    from accessibility.cli.options import Options  # noqa: PLC0415
 
-    given: dict[str, Any] = {"layers": layers, "uncertainty": uncertainty}
-    options = Options(
-        workers=workers, overwrite=overwrite, basemap=basemap, language=lang or console_language(), **given
-    )
     with progress:
-        found = run_compare(study, scenarios, out, options, progress)
-    if as_json:
+        found = run_compare(study, scenarios, to.out, to.options(layers=layers, uncertainty=uncertainty), progress)
+    if to.as_json:
         names = [name for name in ("scenarios", "uncertainty", "pairs") if name in found.manifest]
         print_json(found.manifest["totals"] | {name: found.manifest[name] for name in names})
-    elif not quiet:
+    elif not to.quiet:
         from accessibility.cli.console import print_comparison  # noqa: PLC0415
 
-        print_comparison(found, console_language(lang))
-    _tell_timings(found.manifest, lang)
+        print_comparison(found, console_language(to.lang))
+    _tell_timings(found.manifest, to.lang)
 
 
 @app.command()
-def changes(  # noqa: PLR0913 -- the options of a command
+@in_groups
+def changes(
     old: Annotated[Path, typer.Argument(metavar="OLD.toml", help="The study as it was.")],
     new: Annotated[Path, typer.Argument(metavar="NEW.toml", help="The study as it is.")],
     *,
     built: Annotated[
         Path | None, typer.Option(metavar="LINES", help="A file of lines: the streets that were built in between.")
     ] = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-    lang: Spoken = None,
+    how: Telling,
 ) -> None:
     """Tell how many points between two figures come from streets, from mapping, from outlets and from people."""
     from accessibility.cli.comparing import changes_text, run_changes  # noqa: PLC0415
     from accessibility.cli.options import Options  # noqa: PLC0415
 
-    with progress_bar(quiet=quiet) as progress:
-        facts = run_changes(old, new, built, Options(workers=workers), progress)
-    if as_json:
+    with progress_bar(quiet=how.quiet) as progress:
+        facts = run_changes(old, new, built, Options(workers=how.workers), progress)
+    if how.as_json:
         print_json(facts)
-    elif not quiet:
-        _tell_lines(changes_text(facts), lang)
+    elif not how.quiet:
+        _tell_lines(changes_text(facts), how.lang)
 
 
 @app.command()
+@in_groups
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
     *,
-    study: Moved = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
-    as_json: Json = False,
-    lang: Spoken = None,
+    study: Annotated[
+        Path | None,
+        typer.Option("--study", metavar="STUDY.toml", help="Where the study file lies now, if it was moved."),
+    ] = None,
+    how: Telling,
 ) -> None:
     """Prove a run again from its inputs, every table and the plan: exit code 0 if all is equal, 4 if not."""
     from accessibility.cli.options import Options  # noqa: PLC0415
     from accessibility.cli.verifying import run_verify  # noqa: PLC0415
 
-    with progress_bar(quiet=quiet) as progress:
-        verdict = run_verify(folder, Options(workers=workers), progress, study=study)
-    if as_json:
+    with progress_bar(quiet=how.quiet) as progress:
+        verdict = run_verify(folder, Options(workers=how.workers), progress, study=study)
+    if how.as_json:
         print_json(verdict.to_dict())
-    elif not quiet:
-        _tell_lines(verdict.lines, lang)
+    elif not how.quiet:
+        _tell_lines(verdict.lines, how.lang)
     raise typer.Exit(0 if verdict.equal else ExitCode.OUTPUT)
 
 

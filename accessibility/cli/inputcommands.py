@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 -- typer asks for it
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accessibility.cli.arguments import Json, Quiet, Spoken, asked_language
+from accessibility.cli.arguments import Json, Quiet, Spoken, asked_language, in_groups
 from accessibility.errors import InputError, visible
 from accessibility.wording import Language, Wording, console_language, message_text
 
@@ -17,49 +18,43 @@ if TYPE_CHECKING:
     from accessibility.cli.options import Progress
 
 
-def fetch(  # noqa: PLR0913 -- the options of a command
+@dataclass(frozen=True, kw_only=True)
+class _Fetched:
+    """What is fetched, in the words of `FetchOptions`."""
+
+    people: Annotated[str, typer.Option(metavar="SOURCE", help="Of the people: worldpop, ghs-pop or none.")] = (
+        "worldpop"
+    )
+    year: Annotated[int, typer.Option(help="Of the people.")] = 2025
+    country: Annotated[str | None, typer.Option(metavar="ABC", help="The country, if it is not found: CHN.")] = None
+    heights: Annotated[bool, typer.Option("--heights/--no-heights", help="Bring heights.")] = True
+    buildings: Annotated[bool, typer.Option("--buildings", help="Bring buildings, and spread people over them.")] = (
+        False
+    )
+    overpass: Annotated[str | None, typer.Option(metavar="URL", help="An Overpass server of your own.")] = None
+    nominatim: Annotated[str | None, typer.Option(metavar="URL", help="A Nominatim server of your own.")] = None
+    worldpop: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of WorldPop's R2025A.")] = None
+    ghsl: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of GHS-POP R2023A.")] = None
+    copernicus: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of Copernicus DEM GLO-30.")] = None
+    minutes: Annotated[float, typer.Option(min=0.1, help="Time limit, in minutes.")] = 15.0
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Also replace files that were changed since.")] = False
+
+
+@in_groups
+def fetch(
     place: Annotated[str, typer.Argument(metavar="PLACE", help='For example "Vaduz, Liechtenstein".')],
     *,
     into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder for the files and a study.toml.")],
-    people: Annotated[
-        str, typer.Option(metavar="SOURCE", help="Of the people: worldpop, ghs-pop or none.")
-    ] = "worldpop",
-    year: Annotated[int, typer.Option(help="Of the people.")] = 2025,
-    country: Annotated[str | None, typer.Option(metavar="ABC", help="The country, if it is not found: CHN.")] = None,
-    heights: Annotated[bool, typer.Option("--heights/--no-heights", help="Bring heights.")] = True,
-    buildings: Annotated[
-        bool, typer.Option("--buildings", help="Bring buildings, and spread people over them.")
-    ] = False,
-    overpass: Annotated[str | None, typer.Option(metavar="URL", help="An Overpass server of your own.")] = None,
-    nominatim: Annotated[str | None, typer.Option(metavar="URL", help="A Nominatim server of your own.")] = None,
-    worldpop: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of WorldPop's R2025A.")] = None,
-    ghsl: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of GHS-POP R2023A.")] = None,
-    copernicus: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of Copernicus DEM GLO-30.")] = None,
-    minutes: Annotated[float, typer.Option(min=0.1, help="Time limit, in minutes.")] = 15.0,
+    wanted: _Fetched,
     quiet: Quiet = False,
     as_json: Json = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Also replace files that were changed since.")] = False,
     lang: Spoken = None,
 ) -> None:
     """Fetch streets, banks, outlets, boundary, people and heights of a place (needs the internet)."""
     from accessibility.cli.fetching import run_fetch  # noqa: PLC0415
     from accessibility.cli.options import FetchOptions  # noqa: PLC0415
 
-    options = FetchOptions(
-        people=people,
-        year=year,
-        country=country,
-        heights=heights,
-        buildings=buildings,
-        overpass=overpass,
-        nominatim=nominatim,
-        worldpop=worldpop,
-        ghsl=ghsl,
-        copernicus=copernicus,
-        minutes=minutes,
-        overwrite=overwrite,
-        language=console_language(lang),
-    )
+    options = FetchOptions(**vars(wanted), language=console_language(lang))
     with progress_bar(quiet=quiet) as progress:
         facts = run_fetch(place, into, options, progress)
     if as_json:
@@ -77,31 +72,35 @@ def fetch(  # noqa: PLR0913 -- the options of a command
         typer.echo(facts["attribution"])
 
 
-def geocode_list(  # noqa: PLR0913 -- the options of a command
+@dataclass(frozen=True, kw_only=True)
+class _Geocoded:
+    """What a list is made into, in the words of `Geocoding`."""
+
+    into: Annotated[Path, typer.Option("--into", metavar="WORKBOOK.xlsx", help="The workbook to write.")]
+    answer: Annotated[Path | None, typer.Option(metavar="FILE", help="The geocoder's answer, to take back.")] = None
+    coordinates: Annotated[str | None, typer.Option(metavar="DATUM", help="Of the answer, such as GCJ-02.")] = None
+    within: Annotated[str, typer.Option(metavar="TEXT", help="What all addresses lie in: 重庆市万州区.")] = ""
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Also replace a file.")] = False
+
+
+@in_groups
+def geocode_list(
     listed: Annotated[Path, typer.Argument(metavar="LIST", help="A table with addresses.")],
     *,
-    into: Annotated[Path, typer.Option("--into", metavar="WORKBOOK.xlsx", help="The workbook to write.")],
-    answer: Annotated[Path | None, typer.Option(metavar="FILE", help="The geocoder's answer, to take back.")] = None,
-    coordinates: Annotated[str | None, typer.Option(metavar="DATUM", help="Of the answer, such as GCJ-02.")] = None,
-    within: Annotated[str, typer.Option(metavar="TEXT", help="What all addresses lie in: 重庆市万州区.")] = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Also replace a file.")] = False,
+    wanted: _Geocoded,
     lang: Spoken = None,
 ) -> None:
     """Write a list of addresses for a geocoder, or take its answer back with --answer."""
     from accessibility.cli.geocoding import Geocoding, run_geocoding  # noqa: PLC0415
 
-    language = console_language(lang)
-    wanted = Geocoding(
-        into=into, answer=answer, coordinates=coordinates, within=within, language=language, overwrite=overwrite
-    )
-    done = run_geocoding(listed, wanted)
-    say = Wording("console", language)
-    told = {"path": visible(str(into)), "rows": done.rows, "found": done.found}
-    if answer is None:
+    say = Wording("console", console_language(lang))
+    done = run_geocoding(listed, Geocoding(**vars(wanted), language=say.language))
+    told = {"path": visible(str(wanted.into)), "rows": done.rows, "found": done.found}
+    if wanted.answer is None:
         typer.echo(say("geocode_asked", **told))
         return
     typer.echo(say("geocode_taken", exact=done.exact, **told))
-    typer.echo(say("geocode_next", name=visible(into.name), precision=done.precision))
+    typer.echo(say("geocode_next", name=visible(wanted.into.name), precision=done.precision))
 
 
 def begin_from_files(folder: Path, files: Sequence[str], language: Language, *, reconcile: bool, quiet: bool) -> Path:
