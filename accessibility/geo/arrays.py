@@ -227,7 +227,7 @@ def finite_rows(xy: NDArray[np.float64]) -> NDArray[np.bool_]:
     return found
 
 
-def extent(xy: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def extent(xy: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the least and the greatest of each column of ``(n, 2)`` numbers; numpy is slow to reduce rows of two.
 
     Examples
@@ -250,6 +250,21 @@ def spans(first: NDArray[Any], many: NDArray[Any]) -> NDArray[np.int64]:
     end = np.cumsum(many)
     rows: NDArray[np.int64] = np.arange(end[-1] if len(end) else 0) + np.repeat(first - (end - many), many)
     return rows
+
+
+def are_among(ids: NDArray[np.int64], few: ArrayLike) -> NDArray[np.bool_]:
+    """Return which ids are among a few others; numpy's own `isin` sorts them all.
+
+    Examples
+    --------
+    >>> are_among(np.array([7, 2, 9]), [9, 3, 7]).tolist(), are_among(np.array([7]), []).tolist()
+    ([True, False, True], [False])
+    """
+    some = np.unique(np.asarray(few, np.int64))
+    if not some.size:
+        return np.zeros(len(ids), np.bool_)
+    found: NDArray[np.bool_] = some[np.searchsorted(some, ids).clip(max=some.size - 1)] == ids
+    return found
 
 
 def batches(count: int) -> Iterator[slice]:
@@ -420,7 +435,8 @@ def _listed_ids(ids: Iterable[object], name: str) -> list[object]:
     if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
         msg = f"{name} ids are {described(given)}; expected a list of ids"
         raise InputError(msg)
-    listed = given.tolist() if isinstance(given, np.ndarray) and given.dtype.kind in "OiuU" else list(given)
+    plain = not isinstance(given, np.ndarray) or given.dtype.kind in "OiuU"
+    listed = given.tolist() if plain and hasattr(given, "tolist") else list(given)
     kinds = set(map(type, listed))
     if any(kind.__hash__ is None for kind in kinds):
         loose = [i for i in listed if type(i).__hash__ is None]

@@ -8,34 +8,35 @@ import datetime as dt
 import re
 import tomllib
 import unicodedata
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accessibility.wording import day_text, plain_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    _Words = tuple[re.Pattern[str], re.Pattern[str]]
+    from collections.abc import Mapping
 
 _SAID = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-_GONE, _NOT_YET, _BESIDE = _SAID["chinese"].values()
-_GONE_ENGLISH, _NOT_YET_ENGLISH, _BESIDE_ENGLISH = _SAID["english"].values()
+_ENDS = {"chinese": "", "english": " "}  # what follows a word
 
 
-def _any_of(words: Iterable[str], end: str = "") -> re.Pattern[str]:
-    """Return a pattern of the longest of some words."""
-    return re.compile(f"(?:{'|'.join(sorted(words, key=len, reverse=True))}){end}")
+@cache
+def _patterns(language: str, *, ended: bool) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return patterns of words that say it, and of those that may stand beside: not there (yet), or only `ended`.
+
+    They are made when a text is first asked about: that takes as long as to load the rest of what reads streets.
+    """
+    gone, not_yet, beside = _SAID[language].values()
+    told = (gone, (*not_yet, *beside)) if ended else ((*gone, *not_yet), beside)
+    of_words, of_others = ("|".join(sorted(words, key=len, reverse=True)) for words in told)
+    return re.compile(f"(?:{of_words}){_ENDS[language]}"), re.compile(f"(?:{of_others}){_ENDS[language]}")
 
 
-# Words that say it, and words that may stand beside: that something is not there, or that it has ended.
-_CHINESE = (_any_of((*_GONE, *_NOT_YET)), _any_of(_BESIDE))
-_ENGLISH = (_any_of((*_GONE_ENGLISH, *_NOT_YET_ENGLISH), " "), _any_of(_BESIDE_ENGLISH, " "))
-_ENDED_CHINESE = (_any_of(_GONE), _any_of((*_NOT_YET, *_BESIDE)))
-_ENDED_ENGLISH = (_any_of(_GONE_ENGLISH, " "), _any_of((*_NOT_YET_ENGLISH, *_BESIDE_ENGLISH), " "))
+_GONE = _SAID["chinese"]["gone"]
 _INTO = re.compile("(已经?)?(并入|(撤并|合并|归并)[至到入]|划归).|merged (in)?to .")
 _MOVED = re.compile(r"[迁搬][至往到]|\b(moved|relocated|transferred) to\b")
-_DONE = re.compile(f"(已经|已|永久|临时|暂时)({'|'.join((*_GONE[: _GONE.index('暂停')], '暂停'))})")
+_DONE = f"(已经|已|永久|临时|暂时)({'|'.join((*_GONE[: _GONE.index('暂停')], '暂停'))})"
 _STRONG = re.compile(
     r"(permanently |temporarily )?(closed|closed down|shut down|planned|proposed|under construction|inactive|disused"
     r"|defunct|decommissioned|relocated|demolished|coming soon|not (yet )?open)"
@@ -112,7 +113,7 @@ def is_gone(text: str) -> bool:
     >>> [is_gone(text) for text in ("正常营业", "规划局服务厅", "open", "close to the market", "")]
     [False, False, False, False, False]
     """
-    return _says(text, _CHINESE, _ENGLISH)
+    return _says(text, ended=False)
 
 
 def has_ended(text: str) -> bool:
@@ -128,19 +129,20 @@ def has_ended(text: str) -> bool:
     >>> [has_ended(text) for text in ("已撤销", "closed (2023)", "拟建", "Planned 2027", "open")]
     [True, True, False, False, False]
     """
-    return _says(text, _ENDED_CHINESE, _ENDED_ENGLISH)
+    return _says(text, ended=True)
 
 
-def _says(text: str, chinese: _Words, english: _Words) -> bool:
+def _says(text: str, *, ended: bool) -> bool:
     if _LETTER.search(text) is None:
         return False
     plain = _DATE.sub(" ", plain_words(text)).strip(_APART)
     spaced = " ".join(re.sub(r"[_(),;:/-]", " ", plain).split())
+    chinese, english = (_patterns(language, ended=ended) for language in _SAID)
     said = _consists(plain.replace(" ", ""), chinese) or _consists(f"{spaced} ", english)
     return said or _INTO.match(plain) is not None
 
 
-def _consists(text: str, words: _Words) -> bool:
+def _consists(text: str, words: tuple[re.Pattern[str], re.Pattern[str]]) -> bool:
     """Return whether a text is made of words of which one at least says it, and of others that may stand beside.
 
     One word after the other, the longest first: a pattern of all of them would take for ever over some long cells.
@@ -170,7 +172,9 @@ def is_named_gone(name: str) -> bool:
     dashed = _DASHES.split(plain)
     parts = [*_BRACKETS.findall(plain), *((dashed[0], dashed[-1]) if len(dashed) > 1 else ())]
     said = [_DATE.sub(" ", part).strip(_APART) for part in parts]
-    return any(_consists(part, _CHINESE) or _STRONG.fullmatch(part) for part in said) or speaks_of_end(plain)
+    return any(
+        _consists(part, _patterns("chinese", ended=False)) or _STRONG.fullmatch(part) for part in said
+    ) or speaks_of_end(plain)
 
 
 def speaks_of_end(text: str) -> bool:
@@ -182,8 +186,8 @@ def speaks_of_end(text: str) -> bool:
     (True, False)
     """
     plain = plain_words(text)
-    said = (_DONE, _MOVED, re.compile(r"\b(permanently|temporarily) closed\b"))
-    return any(pattern.search(plain) for pattern in said)
+    said = (_DONE, _MOVED, r"\b(permanently|temporarily) closed\b")
+    return any(re.search(pattern, plain) for pattern in said)
 
 
 def is_absent(tags: Mapping[str, str]) -> bool:

@@ -16,7 +16,7 @@ from osmfiles import node, relation, way, write_osm
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.osm import squares
 from accessibility.sources.osm.extracts import read_network
-from accessibility.sources.osm.squares import corners_of, lines_across
+from accessibility.sources.osm.squares import lines_across
 from accessibility.streets.snapping import snap_points
 
 if TYPE_CHECKING:
@@ -159,9 +159,10 @@ def test_ways_across_any_ground_are_the_shortest_that_stay_inside(
     rows = data.draw(st.lists(st.integers(0, len(outline) - 1), min_size=2, max_size=6, unique=True))
     entrances = np.unique(outline[rows] * 10, axis=0)
     ground = shapely.transform(ground, lambda xy: xy * 10)
-    lines = lines_across(ground, entrances)
-    assert lines is not None
-    places = np.concatenate([entrances, corners_of(ground)])
+    across = lines_across(ground, entrances)
+    assert across is not None
+    lines, corners = across
+    places = np.concatenate([entrances, corners])
     for line in lines:
         assert shapely.covers(shapely.buffer(ground, 0.06, join_style="mitre"), shapely.LineString(places[line]))
     every = np.concatenate([entrances, shapely.get_coordinates(ground)])

@@ -14,11 +14,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from accessibility.geo.arrays import are_among
 from accessibility.sources.cache import Blocks, Heaps, cuts_of, some_of
 from accessibility.sources.osm.layers import Kept, StreetLayer
 from accessibility.sources.osm.squares import walk_across
-from accessibility.sources.osm.streets import INDEX, PER_WAY, WAY_ARRAYS, Noted, Streets, Survey, off_earth
-from accessibility.sources.osm.topology import ACROSS, NOWHERE, STREET, Marks, Ways, centred_on, join_ways, steps_of
+from accessibility.sources.osm.streets import INDEX, PER_WAY, WAY_ARRAYS, Noted, Streets, Survey
+from accessibility.sources.osm.topology import (
+    ACROSS,
+    NOWHERE,
+    STREET,
+    Marks,
+    Ways,
+    centred_on,
+    join_ways,
+    off_earth,
+    steps_of,
+)
 from accessibility.streets.foot import KINDS, LIFT, FootAccess
 
 if TYPE_CHECKING:
@@ -289,8 +300,7 @@ class BlockedWays:
         """Return what the nodes of a block are, once they are settled."""
         told, marked = self.blocks.take(number, *(f"node_{name}" for name in _SHARED)), self.survey.marked
         blocked, keyed, signals, lifts = (
-            np.isin(ways.node_ids, np.asarray(ids, np.int64))
-            for ids in (marked.blocked, marked.keyed, marked.signals, marked.lifts)
+            are_among(ways.node_ids, ids) for ids in (marked.blocked, marked.keyed, marked.signals, marked.lifts)
         )
         return Marks(
             shared=told["node_shared"],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import shapely
 
-from accessibility.geo.arrays import meeting_pairs, spans
+from accessibility.geo.arrays import meeting_pairs, spans, starts_of
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.osm.topology import ACROSS, E7, Ways, centred, degrees
 from accessibility.streets.network import STEPS
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MOST_PLACES = 400  # entrances and corners of one square; of more entrances, only its outline is walked
 _SLACK_M = 0.05  # a line along the outline stays inside, however its ends were rounded
+_AROUND = _SLACK_M * np.array([-1.0, -1.0, 1.0, 1.0])
 _DETOUR = 1.01  # a way across is left out where those there are lead on nearly as straight
 _NEAR = 48  # from each entrance or corner a straight line is tried to so many others
 _SHORTEST_RING = 4  # a triangle comes back to where it began
@@ -81,7 +82,7 @@ def walk_across(ways: Ways, crs: CRS | None = None) -> Crossed:
     return Crossed(found, kept, count - crossed)
 
 
-def lines_across(square: Any, entrances: NDArray[np.float64]) -> NDArray[np.intp] | None:
+def lines_across(square: Any, entrances: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]] | None:
     """Return the straight lines by which people walk across a square from each entrance to each other.
 
     A line never leaves the square: where a corner or a fountain is in the way, it is walked round by the corners.
@@ -95,29 +96,67 @@ def lines_across(square: Any, entrances: NDArray[np.float64]) -> NDArray[np.intp
 
     Returns
     -------
-    NDArray
-        ``(l, 2)`` pairs of rows of the entrances, then of `corners_of` the square; None where there are too many.
+    tuple of NDArray
+        ``(l, 2)`` pairs of rows of the entrances, then of corners, and ``(c, 2)`` those corners; None where there are
+        too many entrances.
 
     Examples
     --------
-    >>> lines_across(shapely.box(0, 0, 30, 40), np.array([(0.0, 0.0), (30.0, 40.0)])).tolist()
+    >>> lines_across(shapely.box(0, 0, 30, 40), np.array([(0.0, 0.0), (30.0, 40.0)]))[0].tolist()
     [[0, 1]]
     """
     if len(entrances) < 2:  # noqa: PLR2004 -- nobody comes through
-        return np.empty((0, 2), np.intp)
+        return np.empty((0, 2), np.intp), np.empty((0, 2))
     if len(entrances) > MOST_PLACES:
         return None
-    places = np.concatenate([entrances, corners_of(square)])
+    corners = _corners_of(square)
+    places = np.concatenate([entrances, corners])
     places = places if len(places) <= MOST_PLACES else entrances
     ground = shapely.buffer(square, _SLACK_M, join_style="mitre")
-    shapely.prepare(ground)
     pairs = _near(places)
-    pairs = pairs[shapely.intersects_xy(ground, places[pairs].mean(axis=1))]  # most that leave it do so by the middle
-    one, other = pairs[shapely.covers(ground, shapely.linestrings(places[pairs]))].T
+    inside = np.empty(len(pairs), np.bool_)
+    _find_inside(pairs, places, _sides_of(ground), inside)
+    one, other = pairs[inside].T
     direct = np.full((len(places), len(places)), np.inf)
     # Two places in one are a step of next to nothing: no way is as long as one that leaves it out.
     direct[one, other] = direct[other, one] = np.maximum(np.hypot(*(places[one] - places[other]).T), 1e-6)
-    return _sparse(direct, len(entrances))
+    lines = _sparse(direct, len(entrances))
+    return lines, corners if len(lines) else corners[:0]
+
+
+def _sides_of(ground: Any) -> NDArray[np.float64]:
+    """Return ``(s, 4)`` ends of the sides of all rings."""
+    xy, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(ground)), return_index=True)
+    sides: NDArray[np.float64] = np.column_stack([xy[:-1], xy[1:]])[ring[1:] == ring[:-1]]
+    return sides
+
+
+@kernel
+def _find_inside(pairs: I64, places: F64, sides: F64, inside: Flags) -> None:
+    """Note which lines between two places stay inside: they touch no side, and their middle lies there."""
+    for row in range(pairs.shape[0]):
+        one, other = pairs[row, 0], pairs[row, 1]
+        inside[row] = _stays(sides, places[one, 0], places[one, 1], places[other, 0], places[other, 1])
+
+
+@helper
+def _stays(sides: F64, x: float, y: float, to_x: float, to_y: float) -> bool:
+    """Return whether a line stays inside; of the sides that a ray from its middle meets, there is an odd number."""
+    across, up = to_x - x, to_y - y
+    middle_x, middle_y = (x + to_x) / 2, (y + to_y) / 2
+    inside = False
+    for row in range(sides.shape[0]):
+        a_x, a_y, b_x, b_y = sides[row, 0], sides[row, 1], sides[row, 2], sides[row, 3]
+        a = across * (a_y - y) - up * (a_x - x)
+        b = across * (b_y - y) - up * (b_x - x)
+        if not ((a > 0 and b > 0) or (a < 0 and b < 0)):
+            begin = (b_x - a_x) * (y - a_y) - (b_y - a_y) * (x - a_x)
+            end = (b_x - a_x) * (to_y - a_y) - (b_y - a_y) * (to_x - a_x)
+            if not ((begin > 0 and end > 0) or (begin < 0 and end < 0)):
+                return False
+        if (a_y > middle_y) != (b_y > middle_y):
+            inside ^= middle_x < a_x + (middle_y - a_y) / (b_y - a_y) * (b_x - a_x)
+    return inside
 
 
 def _near(places: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -130,7 +169,7 @@ def _near(places: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.argwhere(np.triu(meet | meet.T, 1))
 
 
-def corners_of(square: Any) -> NDArray[np.float64]:
+def _corners_of(square: Any) -> NDArray[np.float64]:
     """Return ``(c, 2)`` the corners of a square that one walks round: those that point inside."""
     found = [np.empty((0, 2))]
     for ring in shapely.get_rings(shapely.get_parts(shapely.orient_polygons(square))):
@@ -241,24 +280,26 @@ class _Squares:
         self._inner = self._inner[np.argsort(self.xy[self._inner, 0])]
         self._x = self.xy[self._inner, 0]
         self.shapes, self.rings = self._assembled()
-        self._ground = shapely.buffer(self.shapes, _SLACK_M)
         self._lines: list[NDArray[np.int64]] = []
         self._corners: list[NDArray[np.float64]] = []
         self._of: list[int] = []
 
     def _assembled(self) -> tuple[NDArray[np.object_], list[NDArray[np.intp]]]:
         """Return the polygon of every square whose rings are whole, and the rows of those."""
-        ring = np.flatnonzero(self.ways.square >= 0)
-        order = ring[np.argsort(self.ways.square[ring], kind="stable")]
-        shapes, rings, located = [], [], self.ways.located
-        for rows in np.split(order, np.flatnonzero(np.diff(self.ways.square[order])) + 1):
-            chains = [self.ways.refs[self.ways.start[row] : self.ways.start[row + 1]] for row in rows]
-            if all(len(c) >= _SHORTEST_RING and c[0] == c[-1] and located[c].all() for c in chains):
-                shape = _ground([self.xy[chain] for chain in chains])
-                if shape.area > 0:
-                    shapes.append(shape)
-                    rings.append(rows)
-        return np.array(shapes, dtype=object), rings
+        ways = self.ways
+        ring = np.flatnonzero(ways.square >= 0)
+        order = ring[np.argsort(ways.square[ring], kind="stable")]
+        begin, many = ways.start[order], np.diff(ways.start)[order]
+        whole = (many >= _SHORTEST_RING) & (ways.refs[begin] == ways.refs[begin + many - 1])
+        whole &= np.logical_and.reduceat(ways.located[ways.refs[spans(begin, many)]], starts_of(many)[:-1])
+        square = np.cumsum(np.diff(ways.square[order], prepend=ways.square[order[0]]) != 0)
+        kept = (np.bincount(square, ~whole) == 0)[square]
+        order, begin, many = order[kept], begin[kept], many[kept]
+        first = np.flatnonzero(np.diff(square[kept], prepend=-1))
+        shapes = _grounds(self.xy[ways.refs[spans(begin, many)]], starts_of(many), first)
+        solid = shapely.area(shapes) > 0
+        rings = [rows for rows, is_solid in zip(np.split(order, first[1:]), solid, strict=False) if is_solid]
+        return shapes[solid], rings
 
     def groups(self) -> list[NDArray[np.intp]]:
         """Return the squares that meet or overlap and are alike, by rows; one off the ground stands alone."""
@@ -280,38 +321,37 @@ class _Squares:
         outline = np.repeat(of, many[rows]) * n + ways.refs[spans(ways.start[rows], many[rows])]
         key, uses = np.unique(outline, return_counts=True)
         doors = key[self._uses[key % n] > uses]
-        open_ = np.array([not ways.off_ground[ring[0]] for ring in rings], np.bool_)
-        group, node = np.divmod(np.union1d(doors, self._within(groups, np.flatnonzero(open_))), n)
+        ground = np.array([not ways.off_ground[ring[0]] for ring in rings], np.bool_)
+        square = np.concatenate([np.empty(0, np.intp), *groups])
+        of_square = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+        on_ground = np.flatnonzero(ground[of_square])
+        at, inner = self._within(square[on_ground])
+        inside = of_square[on_ground[at]] * n + inner
+        group, node = np.divmod(np.union1d(doors, inside), n)
         return np.split(node, np.searchsorted(group, np.arange(1, len(groups))))[: len(groups)]
 
-    def _within(self, groups: list[NDArray[np.intp]], which: NDArray[np.intp]) -> NDArray[np.int64]:
-        """Return the ends and junctions of ways on the ground that lie in some groups of squares, by group."""
-        grounds = [self._ground[groups[k][0]] if len(groups[k]) == 1 else self._joined(groups[k]) for k in which]
-        ground = np.array(grounds, dtype=object)
-        shapely.prepare(ground)
-        west, south, east, north = shapely.bounds(ground).reshape(-1, 4).T
+    def _within(self, squares: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the ends and junctions of ways on the ground that lie in some squares: places of those, and nodes."""
+        shapes = self.shapes[squares]
+        west, south, east, north = (shapely.bounds(shapes) + _AROUND).reshape(-1, 4).T
         first = np.searchsorted(self._x, west)
         many = np.searchsorted(self._x, east, side="right") - first
-        at, node = np.repeat(np.arange(len(which)), many), self._inner[spans(first, many)]
+        at, node = np.repeat(np.arange(len(squares)), many), self._inner[spans(first, many)]
         y = self.xy[node, 1]
         near = (south[at] <= y) & (y <= north[at])
         at, node = at[near], node[near]
-        inside = shapely.intersects_xy(ground[at], self.xy[node])
-        found: NDArray[np.int64] = which[at[inside]] * len(self.ways.node_ids) + node[inside]
-        return found
-
-    def _joined(self, group: NDArray[np.intp]) -> Any:
-        return shapely.buffer(shapely.union_all(self.shapes[group]), _SLACK_M)
+        shapely.prepare(shapes)
+        inside = shapely.dwithin(shapes[at], shapely.points(self.xy[node]), _SLACK_M)
+        return at[inside], node[inside]
 
     def cross(self, group: NDArray[np.intp], nodes: NDArray[np.intp]) -> bool:
         """Add the lines across some squares that are one, between these; return whether there are not too many."""
         if len(nodes) < 2:  # noqa: PLR2004 -- nobody comes through
             return True
-        shape = shapely.union_all(self.shapes[group])
-        lines = lines_across(shape, self.xy[nodes])
-        if lines is None:
+        found = lines_across(shapely.union_all(self.shapes[group]), self.xy[nodes])
+        if found is None:
             return False
-        corners = corners_of(shape) if len(lines) else np.empty((0, 2))
+        lines, corners = found
         new = len(self.xy) + sum(map(len, self._corners)) + np.arange(len(corners))
         self._lines.append(np.concatenate([nodes, new])[lines])
         self._corners.append(corners)
@@ -354,10 +394,33 @@ class _Squares:
         return met
 
 
-def _ground(rings: list[NDArray[np.float64]]) -> Any:
-    """Return what lies within an odd number of rings: holes are out, islands in them back."""
-    shape: Any = shapely.MultiPolygon()
-    for ring in rings:
-        parts = shapely.get_parts(shapely.make_valid(shapely.Polygon(ring)))
-        shape = shapely.symmetric_difference(shape, shapely.union_all(parts[shapely.get_dimensions(parts) > 1]))
-    return shape
+def _grounds(xy: NDArray[np.float64], start: NDArray[np.int64], first: NDArray[np.intp]) -> NDArray[np.object_]:
+    """Return what lies within an odd number of the rings of each square: holes are out, islands in them back.
+
+    Parameters
+    ----------
+    xy, start
+        Places of all rings, and ``(r + 1,)`` where each ring's begin.
+    first
+        ``(s,)`` the first ring of each square.
+    """
+    rings = shapely.linearrings(xy, indices=np.repeat(np.arange(len(start) - 1), np.diff(start)))
+    filled = _areas_of(shapely.make_valid(shapely.polygons(rings)))
+    many = np.diff(first, append=len(filled))
+    shapes: NDArray[np.object_] = np.full(len(first), shapely.MultiPolygon(), dtype=object)
+    for turn in range(int(many.max(initial=0))):
+        has = many > turn
+        shapes[has] = shapely.symmetric_difference(shapes[has], filled[first[has] + turn])
+    return shapes
+
+
+def _areas_of(shapes: Any) -> NDArray[np.object_]:
+    """Return shapes without their lines and points."""
+    parts, of = shapely.get_parts(shapes, return_index=True)
+    flat = shapely.get_dimensions(parts) > 1
+    parts, of = parts[flat], of[flat]
+    many = np.bincount(of, minlength=len(shapes))
+    table = np.full((len(shapes), many.max(initial=1)), None, dtype=object)
+    table[of, np.arange(len(of)) - starts_of(many)[of]] = parts
+    areas: Any = shapely.union_all(table, axis=1)
+    return np.asarray(areas)

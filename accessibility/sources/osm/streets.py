@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from accessibility.geo.arrays import spans
+from accessibility.geo.arrays import are_among, spans
 from accessibility.sources.checks import Finding
 from accessibility.sources.files import no_room
 from accessibility.sources.osm.pbf import DrawnWays, Nodes, Tags, objects_of
-from accessibility.sources.osm.topology import NOWHERE, STREET, MarkedNodes, Ways
+from accessibility.sources.osm.topology import NOWHERE, STREET, MarkedNodes, Ways, off_earth
 from accessibility.streets.foot import (
     AREA_KINDS,
     FERRY,
@@ -54,7 +54,6 @@ _ASKED = (*WAY_KEYS, "area")
 _TOLD = (*_ASKED, "type")
 _NONE = (Walk(walkable=False, direction=0, reason="", conditional=False), 0)
 _ENDS = 2  # a way goes from one node to another
-_HALF_TURN_E7 = np.array([1_800_000_000, 900_000_000])
 
 
 class Area(NamedTuple):
@@ -155,7 +154,7 @@ class Streets:
         named, of = _alike(ways.tags, len(ways.ids))
         counts = np.bincount(of, minlength=len(named)).tolist()
         of_street = [bool(street_of(tags)) for tags in named]
-        for row in np.flatnonzero(np.isin(ways.ids, members)).tolist():
+        for row in np.flatnonzero(are_among(ways.ids, members)).tolist():
             self._members[int(ways.ids[row])] = of_street[of[row]], ways.refs_of(row)
         judged = [
             self._verdict(tags, count) if is_street else _NONE
@@ -317,12 +316,6 @@ def _located(streets: Streets, index: Path) -> tuple[Ways, NDArray[np.int64]]:
     return ways, ids[strange]
 
 
-def off_earth(lonlat_e7: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Return ``(n,)`` whether a node has a place that is not on Earth."""
-    strange = (np.abs(lonlat_e7.astype(np.int64)) > _HALF_TURN_E7).any(axis=1)
-    return np.asarray(strange & (lonlat_e7 != NOWHERE).all(axis=1))
-
-
 def _write(file: BinaryIO, rows: NDArray[Any]) -> None:
     try:
         file.write(rows.data)
@@ -335,15 +328,16 @@ def _alike(tags: Tags, count: int) -> tuple[list[dict[str, str]], NDArray[np.int
     """Return what so many ways say of what is asked of streets, each only once, and which of that each way says."""
     column = tags.named(_ASKED)
     some = np.flatnonzero(column >= 0)
-    said = np.full((count, len(_ASKED)), -1, np.int32)
+    said, of = np.full((count, len(_ASKED)), -1, np.int32), np.zeros(count, np.intp)
     said[tags.of[some], column[some]] = tags.value[some]
-    raw, width = said.tobytes(), said.itemsize * len(_ASKED)
-    place: dict[bytes, int] = {}
-    of = [place.setdefault(raw[at : at + width], len(place)) for at in range(0, len(raw), width)]
+    told = np.flatnonzero(np.bincount(tags.of[some]))
+    raw, width = said[told].tobytes(), said.itemsize * len(_ASKED)
+    place = {b"\xff" * width: 0}  # what many ways say of it: nothing
+    of[told] = [place.setdefault(raw[at : at + width], len(place)) for at in range(0, len(raw), width)]
     rows = np.frombuffer(b"".join(place), np.int32).reshape(-1, len(_ASKED))
     found = ({key: at for key, at in zip(_ASKED, row, strict=True) if at >= 0} for row in rows.tolist())
     named = [plain_tags({key: tags.texts[at].decode() for key, at in some.items()}, _ASKED) for some in found]
-    return named, np.array(of, np.intp)
+    return named, of
 
 
 def _rings(chains: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -384,14 +378,14 @@ class Noted:
         cls, survey: Survey, ids: NDArray[np.int64], located: NDArray[np.bool_], private: NDArray[np.bool_]
     ) -> Noted:
         """Return what is counted of nodes, each with whether it has a place and whether residents alone pass there."""
-        marked, astray = survey.marked, int(np.isin(ids, survey.strange).sum())
-        keyed = np.isin(ids, np.array(marked.keyed, np.int64)) & ~private  # residents pass there
+        marked, astray = survey.marked, int(are_among(ids, survey.strange).sum())
+        keyed = are_among(ids, marked.keyed) & ~private  # residents pass there
         return cls(
             nodes=len(ids),
             absent=int((~located).sum()) - astray,
             astray=astray,
-            timed=int(np.isin(ids, survey.timed).sum()),
-            gates=int((keyed | np.isin(ids, np.array(marked.blocked, np.int64))).sum()),
+            timed=int(are_among(ids, survey.timed).sum()),
+            gates=int((keyed | are_among(ids, marked.blocked)).sum()),
         )
 
     @classmethod

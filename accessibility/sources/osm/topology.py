@@ -9,7 +9,7 @@ import numpy as np
 from pyproj import CRS
 
 from accessibility.errors import InputError
-from accessibility.geo.arrays import refuse
+from accessibility.geo.arrays import are_among, extent, refuse
 from accessibility.geo.projection import WGS84, Bounds, local_crs, segment_lengths, transform
 from accessibility.streets.foot import LIFT, Carried, Delays, long_tunnels
 from accessibility.streets.network import Network
@@ -257,13 +257,13 @@ class Marks:
     @classmethod
     def of(cls, ways: Ways, marked: MarkedNodes) -> Marks:
         """Return what the nodes of all ways of a source are."""
-        keyed, lifts = _rows_of(ways, marked.keyed), _rows_of(ways, marked.lifts)
+        keyed, lifts = are_among(ways.node_ids, marked.keyed), are_among(ways.node_ids, marked.lifts)
         keyed[ways.refs_of(ways.private)] = False
         lifts[ways.refs_of(ways.of_kind(LIFT))] = False
         return cls(
             shared=np.bincount(ways.refs, minlength=len(keyed)) > 1,
-            blocked=_rows_of(ways, marked.blocked) | keyed,
-            signals=_rows_of(ways, marked.signals),
+            blocked=are_among(ways.node_ids, marked.blocked) | keyed,
+            signals=are_among(ways.node_ids, marked.signals),
             lifts=lifts,
         )
 
@@ -341,12 +341,6 @@ def cut_ways(ways: Ways, marks: Marks, *, after: int = 0) -> Chains:
     )
 
 
-def _rows_of(ways: Ways, ids: Sequence[int]) -> NDArray[np.bool_]:
-    """``(n,)`` whether a node is one of `ids`."""
-    found: NDArray[np.bool_] = np.isin(ways.node_ids, np.asarray(ids, np.int64))
-    return found
-
-
 def _signals(
     ways: Ways, signal: NDArray[np.bool_], first: NDArray[np.intp], last: NDArray[np.intp]
 ) -> NDArray[np.float32]:
@@ -417,6 +411,13 @@ def degrees(lonlat_e7: NDArray[np.int32]) -> NDArray[np.float64]:
     return lonlat
 
 
+def off_earth(lonlat_e7: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return ``(n,)`` whether a node has a place that is not on Earth."""
+    (lon, lat), (east, north) = lonlat_e7.T, (1_800_000_000, 900_000_000)
+    strange = (lon < -east) | (lon > east) | (lat < -north) | (lat > north)
+    return np.asarray(strange & (lon != NOWHERE) & (lat != NOWHERE))
+
+
 def projected(ways: Ways, crs: CRS) -> NDArray[np.float64]:
     """Return ``(n, 2)`` metres of the nodes of ways; not finite where the source does not hold the node."""
     xy = np.empty(ways.lonlat_e7.shape)
@@ -438,8 +439,7 @@ def _step_lengths(ways: Ways, real: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 def centred(ways: Ways) -> CRS:
     """Return a transverse Mercator centred on the ways."""
-    known = ways.lonlat_e7[ways.located]
-    return centred_on(known.min(axis=0), known.max(axis=0))
+    return centred_on(*extent(ways.lonlat_e7[ways.located]))
 
 
 def centred_on(low_e7: NDArray[np.int32], high_e7: NDArray[np.int32]) -> CRS:

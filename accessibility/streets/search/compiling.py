@@ -174,13 +174,23 @@ def _kept_by_code(dispatcher: Any) -> Any:
     if kept is not None:
         kept._source_stamp = _Code(dispatcher.py_func)  # noqa: SLF001 -- numba has no other door for it
         kept._load_index = partial(_index_or_none, kept._load_index)  # noqa: SLF001
-        dispatcher._cache.load_overload = partial(_load_kept, dispatcher._cache)  # noqa: SLF001
+        dispatcher._cache.load_overload = partial(_load_kept, dispatcher)  # noqa: SLF001
+        dispatcher._compilation_chain_init_hook = _find_no_extensions  # noqa: SLF001
     return dispatcher
 
 
-def _load_kept(cache: Any, signature: Any, target: Any) -> Any:
+def _find_no_extensions() -> None:
+    """Do nothing before a kernel is looked up.
+
+    Numba looks into every package that is installed for extensions: types that no kernel is given.
+    """
+
+
+def _load_kept(dispatcher: Any, signature: Any, target: Any) -> Any:
     """Return what a cache holds, before numba loads all that it compiles with, which takes longer than its import."""
-    rtsys.initialize(target)  # the arrays that a `maker` returns
+    cache = dispatcher._cache  # noqa: SLF001
+    if dispatcher.targetoptions.get("_nrt", True):  # a `maker`, which returns arrays
+        rtsys.initialize(target)
     with cache._guard_against_spurious_io_errors():  # noqa: SLF001
         return cache._load_overload(signature, target)  # noqa: SLF001
 
