@@ -35,7 +35,7 @@ def _patterns(language: str, *, ended: bool) -> tuple[re.Pattern[str], re.Patter
 
 _GONE = _SAID["chinese"]["gone"]
 _INTO = re.compile("(已经?)?(并入|(撤并|合并|归并)[至到入]|划归).|merged (in)?to .")
-_MOVED = re.compile(r"[迁搬][至往到]|\b(moved|relocated|transferred) to\b")
+_MOVED = re.compile(r"[迁搬][至往到](?!现[址在]|此|本|该)|\b(moved|relocated|transferred) to\b")
 _DONE = f"(已经|已|永久|临时|暂时)({'|'.join((*_GONE[: _GONE.index('暂停')], '暂停'))})"
 _STRONG = re.compile(
     r"(permanently |temporarily )?(closed|closed down|shut down|planned|proposed|under construction|inactive|disused"
@@ -246,6 +246,7 @@ _SHUT_WORD = re.compile(r"\b(off|closed)\b|休息|除.*外|不(对外)?(营业|�
 _OFFICE_HOURS = ("10:00", "12:00", "15:00")  # a counter may close at noon, and so may a gate
 _HOURS = re.compile(r"\d:\d\d|sunrise|sunset|dawn|dusk|24/7|\b(?:mo|tu|we|th|fr|sa|su|ph)\b", re.IGNORECASE)
 _HOLIDAY = re.compile(r"\bph\b")
+_MOST_WEEKDAYS = 4
 _WEEKDAYS = ("mo", "tu", "we", "th", "fr")
 
 _CHINESE_DAYS = str.maketrans({**dict(zip("一二三四五六", _WEEK, strict=False)), "日": "su", "天": "su"})
@@ -266,8 +267,20 @@ _SPELT = (
 )
 _AFTERNOON = re.compile(r"(\d{1,2}):(\d\d)\s*(am|pm)\b")
 _NOW_AND_THEN = re.compile(
-    r"逢|赶集|集日|圩日|[每隔][个\d一二两三四五六]*[月季旬年]|预约|\bappointment\b|\bmonthly\b|\bmonth\b"
+    r"逢|农历|赶集|集日|圩日|[每隔][个\d一二两三四五六]*[月季旬年]|[隔单双两]周|[每一]周[一1][次天]|寒假|暑假|开学季|春节前后"
+    r"|(征兵|缴费|征缴|高峰|农闲|春运|考试|报名|集中)期|期间(?=开放|办理|服务|$)|不[定固][期定]|[视看]情况|待定|晚上$|夜间$|另行通知|随车|流动"
+    r"|\bmonthly\b|\bmonth\b|\bfortnight|\bbi-?weekly\b"
 )
+_BY_APPOINTMENT = re.compile(r"预约|\bappointment\b")
+_SEASONS = ((r"春?夏(?:季|天|令时?)?|\bsummer\b", "4月-9月"), (r"秋?冬(?:季|天|令时?)?|\bwinter\b", "10月-3月"))
+_NAMES_OF_MONTHS = (
+    "jan(?:uary)? feb(?:ruary)? mar(?:ch)? apr(?:il)? may june? july? aug(?:ust)? sept?(?:ember)? oct(?:ober)?"
+)
+_NAMES_OF_MONTHS += " nov(?:ember)? dec(?:ember)?"
+_MONTHS = re.compile(
+    r"(?<![\d:])(\d{1,2})(?:月(?:\d{1,2}日)?)?[ (]*-[ (]*(?:[次翌]年)?(\d{1,2})月|(?<![\d:])(\d{1,2})月"
+)
+_YEAR = 12
 _TOO = re.compile("不休|正常|照常|也(?!不)")  # as at all other times, which nobody writes
 _LATE = re.compile(r"(?<=下午)\s*(\d{1,2}):(\d\d)-(\d{1,2}):(\d\d)")
 _MOST_LETTERS = 500
@@ -335,15 +348,27 @@ def opens_rarely(hours: str) -> bool:
     [True, True, True, True, True]
     >>> [opens_rarely(hours) for hours in ("Mo-Fr 09:00-16:00; Sa,Su off", "周一至周五9:00-17:00 周末休息")]
     [False, False]
+    >>> [opens_rarely(hours) for hours in ("7-9月", "Jul-Sep 09:00-17:00", "每周一次", "周一至周五休息", "缴费期开放")]
+    [True, True, True, True, True]
+    >>> [opens_rarely(hours) for hours in ("夏季8:00-18:00;冬季8:30-17:30", "5-9月 8:00-18:00,10-4月 8:30-17:30")]
+    [False, False]
     >>> [opens_rarely(hours) for hours in ("周末照常", "下午2:30-5:30", "周一闭馆", "8:00-20:00 (预约)", "")]
     [False, False, False, False, False]
     """
     plain = _spelt(hours[:_MOST_LETTERS])
-    opened = [part for part in _parts(plain) if not _SHUT_WORD.search(part)]
+    parts = list(zip(map(_plain, _parts(hours)), _parts(plain), strict=False))
+    opened = [part for _, part in parts if not _SHUT_WORD.search(part)]
     if _TOO.search(plain):
         return False
-    if opened and _NOW_AND_THEN.search(plain):
-        return not any(_HOURS.search(part) and speaks_of_times_alone(part) for part in opened)
+    if not opened:
+        shut = [part for _, part in parts if not _TIMES.search(part) and len(_DAYS.findall(part)) == 1]
+        return sum(any(holds_at(part, day=day) for part in shut) for day in _WEEKDAYS) >= _MOST_WEEKDAYS
+    seldom = {part for as_said, part in parts if _NOW_AND_THEN.search(as_said) or _NOW_AND_THEN.search(part)}
+    if not seldom.isdisjoint(opened) or _BY_APPOINTMENT.search(plain):
+        usual = [part for part in opened if part not in seldom]
+        return not any(_HOURS.search(part) and speaks_of_times_alone(part) for part in usual)
+    if _is_shut_for_months(opened):
+        return True
     if not opened or not all(_HOURS.search(part) and speaks_of_times_alone(part) for part in opened):
         return False
     opened = [part for part in opened if _DAYS.search(part) or not _HOLIDAY.search(part)]
@@ -351,14 +376,35 @@ def opens_rarely(hours: str) -> bool:
     return sum(days) <= 1
 
 
+def _is_shut_for_months(parts: list[str]) -> bool:
+    """Return whether all hours are those of some months, and the others have none."""
+    open_in: set[int] = set()
+    for part in parts:
+        plain = part
+        for pattern, months in _SEASONS:
+            plain = re.sub(pattern, f" {months} ", plain)
+        for month, pattern in enumerate(_NAMES_OF_MONTHS.split(), start=1):
+            plain = re.sub(rf"\b{pattern}\b", f"{month}月", plain)
+        spans = [(int(first or one), int(last or one)) for first, last, one in _MONTHS.findall(plain)]
+        before = _MONTHS.split(plain, maxsplit=1)[0]
+        if _TIMES.search(before) and (spans or not open_in or _DAYS.search(before)):
+            return False  # hours of the whole year
+        for first, last in spans:
+            open_in |= {(first - 1 + later) % _YEAR for later in range((last - first) % _YEAR + 1)}
+    return 0 < len(open_in) < _YEAR
+
+
 def _parts(hours: str) -> list[str]:
-    return [part.strip() for part in re.split("[;，。；\n]", hours) if part.strip()]  # as tables in Chinese part them
+    return [part.strip() for part in re.split("[;，。；\n]", hours) if part.strip()]
+
+
+def _plain(part: str) -> str:
+    return unicodedata.normalize("NFKC", part).casefold()
 
 
 def _spelt(hours: str) -> str:
     """Return opening hours with the days and times of OpenStreetMap."""
-    parts = (unicodedata.normalize("NFKC", part).casefold() for part in _parts(hours))
-    plain = _CHINESE_WEEK.sub(_days, _SO_MANY.sub("", ";".join(parts)))
+    plain = _CHINESE_WEEK.sub(_days, _SO_MANY.sub("次", ";".join(map(_plain, _parts(hours)))))
     for pattern, written in _SPELT:
         plain = re.sub(pattern, written, plain)
     plain = re.sub("[~\u2013\u2014至到]", "-", plain)

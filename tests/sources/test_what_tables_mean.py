@@ -153,6 +153,12 @@ def test_people_that_are_grouped_by_ten_thousands_are_no_decimals(tmp_path: Path
         ("营业时间", "周一至周五 9:00-17:00 周末休息", False),
         ("valid_to", "1577836800", True),
         ("deleted_at", "2020-01-01", True),
+        *(("营业时间", hours, True) for hours in ("7-9月", "夏季 7-9月 9:00-17:00", "Jul-Sep Mo-Fr 09:00-17:00")),
+        *(("营业时间", hours, True) for hours in ("每周一次", "每月第一个周一", "集中缴费期", "待定", "Mo-Fr off")),
+        ("营业时间", "2023.1.1-2024.12.31", True),
+        *(("营业时间", hours, False) for hours in ("Mo-Fr 08:00-17:00; Jul-Aug 09:00-12:00", "每周5天", "2020年至今")),
+        ("营业时间", "夏季8:00-12:00，14:30-18:00；冬季8:30-12:00，14:00-17:30", False),
+        ("营业时间", "5月1日至9月30日：8:00-18:00；10月1日至次年4月30日：8:30-17:30", False),
         ("服务对象", "仅限企业", True),
         ("网点性质", "内部", True),
     ],
@@ -164,6 +170,60 @@ def test_a_counter_that_hardly_opens_or_serves_few_is_told(
     sites, findings = read_sites(table, PlaceSpec(role="outlets", coordinates="WGS84"))
     assert sites["open"].tolist() == [True]
     assert list(told(findings)) == (["maybe-closed"] if doubtful else [])
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "code"),
+    [
+        *(
+            ("备注", said, "maybe-closed")
+            for said in ("与O1合并", "待定", "拟撤并", "临时", "系统未开通", "2099年启用")
+        ),
+        *(
+            ("备注", said, "maybe-closed")
+            for said in ("不办社保", "仅周三办理", "无人值守", "重复录入", "Will be moved")
+        ),
+        *(
+            ("备注", said, "")
+            for said in ("由两所合并而成", "2020年搬迁至现址", "待遇资格认证", "临时停车位3个", "无需预约")
+        ),
+        *(("备注", said, "") for said in ("计划生育办公室同楼", "暂无", "仅供参考", "整改完成", "无障碍设施齐全")),
+        *(("核查结果", said, "maybe-closed") for said in ("不存在", "查无此点", "不合格", "已改作超市")),
+        *(("核查结果", said, "") for said in ("存在", "已核实", "合格")),
+        *(("服务方式", said, "machine") for said in ("线上", "上门服务", "流动", "自助、电话")),
+        *(("服务方式", said, "") for said in ("柜台、自助", "窗口办理", "线上线下")),
+        *(("类型", said, "machine") for said in ("自助银行", "流动车", "管理机构")),
+        *(("类型", said, "") for said in ("便民服务中心", "移动营业厅", "事业单位")),
+        ("是否固定", "否", "maybe-closed"),
+        *(("是否流动", said, code) for said, code in (("是", "maybe-closed"), ("否", ""))),
+        *(("操作", said, code) for said, code in (("删", "maybe-closed"), ("新增", ""))),
+        *(("合同期", said, code) for said, code in (("2018-2020", "maybe-closed"), ("2018年至今", ""))),
+        ("停车场", "无", ""),
+    ],
+)
+def test_what_a_column_says_against_a_counter_is_told_and_changes_nothing(
+    tmp_path: Path, column: str, cell: str, code: str
+) -> None:
+    table = csv(tmp_path, f"name,lon,lat,{column}", "城东支行,100,30,", f"城西支行,101,30,{cell}")
+    sites, findings = read_sites(table, PlaceSpec(role="outlets", coordinates="WGS84"))
+    assert sites["open"].tolist() == [True, True]
+    assert list(told(findings)) == ([code] if code else [])
+    if code:
+        assert "row 3" in told(findings)[code]
+        assert cell in told(findings)[code]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        *(("城西支行（筹）", "maybe-closed"), ("城关所旧址", "maybe-closed"), ("测试网点", "maybe-closed")),
+        *(("网上办事大厅", "machine"), ("社保服务热线", "machine"), ("智能柜员机", "machine")),
+        *((name, "") for name in ("城西支行（新址）", "老街社保所", "移动营业厅", "总部基地社保所", "线上村服务点")),
+    ],
+)
+def test_a_name_that_is_none_of_a_counter_is_told(tmp_path: Path, name: str, code: str) -> None:
+    _, findings = read_sites(csv(tmp_path, "name,lon,lat", f"{name},100,30"), PlaceSpec(role="outlets"))
+    assert list(told(findings)) == ([code] if code else [])
 
 
 @pytest.mark.parametrize(("role", "codes"), [("candidates", ["candidate-unfit"]), ("outlets", [])])

@@ -35,7 +35,7 @@ from accessibility.sources.tables.columns import (
 from accessibility.sources.tables.plausibility import refuse_other_system, report_rounded
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
-from accessibility.sources.tables.standing import SaidGone, find_gone, is_machine, lists_gone, report_unfit
+from accessibility.sources.tables.standing import SaidGone, are_machines, find_gone, lists_gone, report_unfit
 from accessibility.streets.lifecycle import has_ended, is_gone
 
 if TYPE_CHECKING:
@@ -258,12 +258,10 @@ class _Cells:
 
     def report_machines(self, counts: NDArray[np.bool_]) -> None:
         """Tell sites that count and are machines by their name or kind."""
-        texts = self.table[[name for key in ("name", "kind") if (name := self.column(key)) is not None]]
-        said = texts.agg(" ".join, axis=1) if len(texts.columns) else pd.Series("", index=texts.index)
-        known = {text: is_machine(text) for text in said.unique()}
-        machine = counts & said.map(known).to_numpy(dtype=bool)
-        shown = ", ".join(f"row {row} {text.strip()!r}" for row, text in said[machine].head(SHOWN).items())
-        count = int(machine.sum())
+        said, texts = are_machines(self.table, name=self.column("name"), kind=self.column("kind"))
+        rows = np.flatnonzero(counts & said)
+        shown = ", ".join(f"row {self.table.index[row]} {texts[row]!r}" for row in rows[:SHOWN].tolist())
+        count = len(rows)
         message = (
             f"{count} sites count that seem to be machines, to drive about or to be without staff: {shown}: do they "
             "serve people?"

@@ -11,6 +11,7 @@ import numpy as np
 from accessibility.sources.checks import Finding
 from accessibility.sources.osm.tags import is_ever_open
 from accessibility.sources.tables.columns import SHOWN, attributes
+from accessibility.sources.tables.doubts import casts_doubt, is_elsewhere, is_machine, is_named_doubtful
 from accessibility.streets.lifecycle import is_gone, is_named_gone, opens_rarely, said_day, speaks_of_end
 from accessibility.wording import day_text, plain_words
 
@@ -25,10 +26,10 @@ _NO = frozenset(
 )
 _NO |= {f"{no}{done}" for no in ("不", "未", "不可", "不能") for done in ("办理", "受理", "开展", "经办", "提供")}
 _YES = frozenset({"yes", "y", "true", "1", "1.0", "是", "t", "√"})
-_ZERO = re.compile(r"0+([.,]0+)?\s*[个人名天]?")
+_ZERO = re.compile(r"0+([.,]0+)?\s*[个人名天项]?|无|没有|未(配备|设)")
 _LIFE = "disused|abandoned|demolished|razed|removed|ruins|proposed|planned|construction"
 _ENDS = "停业|关闭|撤销|撤并|停用|注销|终止|歇业|到期|截止|截至|失效|结束|解约"
-_STARTS = "开业|启用|开通|开放|投用|投入使用|运营|营业|成立|设立|挂牌|生效|开始|起始|合作|签约|竣工"
+_STARTS = "开业|建成|投产|启用|开通|开放|投用|投入使用|运营|营业|成立|设立|挂牌|生效|开始|起始|合作|签约|竣工"
 _DATED = "日期|时间|年月|年份|日"
 _ENDED = r"(close|end) (date|on|day)|(closed|closing|closure|ended|termination|terminated|expiry|expires|expiration)"
 _ENDED += "|(deleted|removed|retired)"
@@ -37,6 +38,7 @@ _STARTED = (
 )
 _ON = "( (date|on|at|time|day))?"
 _SPAN = "(valid|open|operating|operational|active)"
+_TERM = "(有效|服务|合同|合作|租|租赁|协议|承包)(期限?|期间)(至|止)?"
 _DOES = "((是否|能否|可否)(可|已)?|可|已)?(办理|受理|开展|开通|经办|提供|承接)(人社|社保|就业|医保)?(业务|服务|事项)?"
 _DOES += "|(人社|社保)(业务|服务|事项)(办理|受理|开通|开展)?(情况)?"
 _HAS = "(是否)?(有|设|设有|设置|配备|具备)(专|专门|服务|人社|社保|对外)?(标识|标牌|窗口|设备|人员|系统|柜台|专窗|场地)"
@@ -44,16 +46,41 @@ _SHARES = "参与|参加|纳入|计入|受理|对外|对外开放|对外服务|�
 _INCLUDED = "(is )?(included?|participat(es|ing)|serves (the )?public|in scope)"
 _PARTNER = "(是否|已)?(合作|签约)(网点|银行)?|(is )?partner"
 _IN_USE = "(是否)?(营业|在用|开放|启用|运营|开业|有效)(标志|标识|标记)?|(is )?(valid|active|enabled|operational|open)"
-_COUNTED = "(.*)窗口(数|数量|个数)?|(number of |open )?(windows|counters|tellers)|(每周)?(开放|营业|服务)天数"
+_COUNTED = (
+    "(.*)(窗口|柜台|坐席)(数|数量|个数)?|(number of |open )?(windows|counters|tellers)|(每周)?(开放|营业|服务)天数"
+)
 _COUNTED += "|(open )?days (a|per) week|工作?人员(数|数量)?|(number of )?staff( count| number)?"
+_COUNTED += "|(在编|在岗|编制|坐班)(人员?)?(数|数量)?|(.*)事项(数|数量|个数)"
+_ASKED_AGAINST = (
+    "(是否|已)?(重复|流动|移动|自助|无人值守|线上|网上|虚拟|临时|需要?预约|预约制|待撤|拟?撤[并销]|拟?搬迁)"
+)
+_ASKED_AGAINST += "(网点|服务|点|录入|数据|办理)?|(is )?(duplicate|mobile|temporary|virtual|online)"
+_STANDS = "固定|常设|人工|存在|属实|真实|达标|挂牌|合格|在岗|实体|五有|开门|正常(营业|运行|开放)?"
+_STANDS += "|有?人员?(值守|在岗|配备)?"
+_ASKED_FOR = f"(是否|有无)?({_STANDS})(网点|点|情况)?|(是否|有无)(人工)?(窗口|柜台|专窗)"
+_ASKED_FOR += "|(社银|社保|人社)专?(窗口?|柜台)|(是否)?支持.*(业务|服务)"
+_CHECKED = ".*(备注|附注|说明|情况|核[查实验]|检查|验收|结果|结论|意见|方案|调整|变[更化]|更新|处理|动态|规划|计划|建议"
+_CHECKED += "|标[记注]|操作|其他|范围)(信息|内容|类型)?"
+_MARKED = "(删除|作废)?标[记识志]|操作(类型)?|变更类型|处理(方式)?|action"
+_STRUCK = frozenset({"删", "删除", "撤", "\xd7", "✕", "✗", "x", "d", "del", "delete", "remove"})
+
+
+_UNTIL = re.compile(r"[至到~\u2014\u2013]|\bto\b|\s-\s|(?<=\d{4})-(?=\d{4}(?!\d))|(?<=[\d日月年])-(?=(?:19|20)\d\d)")
+
+_TO_NOW = re.compile(r"[至到]今|\b(present|ongoing|today)\b")
 
 
 def _is_past(text: str) -> bool:
-    """Return whether a cell of days on which something ends speaks of one before today, or says that it has ended."""
-    day = said_day(text)
+    """Return whether a cell of days on which something ends, the last of them, lies before today, or says so."""
+    day = max((said_day(part) for part in _UNTIL.split(text)), default="")
     if day:
         return day < day_text()[: len(day)]
     return is_gone(text) or text.casefold() in _YES
+
+
+def _has_run_out(text: str) -> bool:
+    """Return whether a term of days has ended."""
+    return _TO_NOW.search(text) is None and _is_past(text)
 
 
 def _is_to_come(text: str) -> bool:
@@ -75,14 +102,22 @@ def _is_shut(hours: str) -> bool:
 
 
 def _is_shut_mostly(hours: str) -> bool:
-    return _is_shut(hours) or opens_rarely(hours)
+    dates = _TIME.search(hours) is None and _UNTIL.search(hours) is not None
+    return _is_shut(hours) or opens_rarely(hours) or (dates and _has_run_out(hours))
 
 
 def _is_no(text: str) -> bool:
     return text.casefold() in _NO
 
 
-_SHUT_HOURS = re.compile(r"(长期|全年|每[天日]|周一至周日|暂)?(休息|不(对外)?(营业|开放|办公|服务))|(no|none|never)")
+def _may_be_gone(text: str) -> bool:
+    return is_gone(text) or speaks_of_end(text) or casts_doubt(text) or lists_gone(text)
+
+
+_TIME = re.compile(r"\d:\d\d")
+_SHUT_HOURS = re.compile(
+    r"全?休|(长期|全年|每[天日]|周一至周日|暂)?(休息|不(对外)?(营业|开放|办公|服务))|(no|none|never)"
+)
 _FOR_FEW = re.compile(
     r"内部|(仅|只)限?(供|为|对|面向)?(本|内|企业|单位|会员|职工|员工|学生|教职工|军人)|不对外|专用"
     r"|\b(private|no)\b|\binternal\b|\b(staff|employees|members) only"
@@ -105,12 +140,13 @@ _ALL = 100.0  # per cent
 _READINGS: tuple[tuple[str, Callable[[str], bool], Callable[[str], bool]], ...] = (
     (rf"({_LIFE}):.*", lambda text: text.casefold() not in _NO, _never),  # as OpenStreetMap tags what was there
     (_LIFE, lambda text: text.casefold() in _YES, _never),
-    ("备注|说明|描述|remarks?|notes?|comments?|description", is_gone, speaks_of_end),
+    ("备注|说明|描述|remarks?|notes?|comments?|description", is_gone, _may_be_gone),
     (
-        rf"(.*)({_ENDS})({_DATED})?|(.*)有效期(至|止|限)?|(.* )?(date )?({_ENDED}){_ON}|{_SPAN} (to|until|till)",
+        rf"(.*)({_ENDS})({_DATED})?|(.* )?(date )?({_ENDED}){_ON}|{_SPAN} (to|until|till)",
         _never,
         _is_past,
     ),
+    (f"(.*)({_TERM})", _never, _has_run_out),
     (rf".*({_STARTS})({_DATED})|(.* )?(date )?({_STARTED}){_ON}|{_SPAN} (from|since)", _never, _is_to_come),
     (
         f"(是否)?({_SHARES})(统计|计算|业务)?|{_INCLUDED}|{_DOES}|{_HAS}|{_PARTNER}",
@@ -125,6 +161,8 @@ _READINGS: tuple[tuple[str, Callable[[str], bool], Callable[[str], bool]], ...] 
     ),
     ("(建设|工程|施工|装修|筹建)?(进度|进展|完成率)(情况)?|progress|completion", _never, _is_unfinished),
     (_COUNTED, _never, _is_none),
+    (_ASKED_AGAINST, _never, lambda text: text.casefold() in _YES or casts_doubt(text)),
+    (_ASKED_FOR, _never, lambda text: _is_no(text) or _is_none(text) or _may_be_gone(text)),
     (
         _IN_USE,
         _never,
@@ -136,30 +174,46 @@ _READINGS: tuple[tuple[str, Callable[[str], bool], Callable[[str], bool]], ...] 
         lambda text: text.casefold() in _YES,
     ),
     ("visibility|visible|(是否)?(可见|显示)", _never, _is_no),
+    (_MARKED, _never, lambda text: text.casefold() in _STRUCK or _may_be_gone(text)),
+    (_CHECKED, _never, _may_be_gone),
     (".*", _never, lambda text: is_gone(text) or lists_gone(text)),
 )
 """What the name of a column is, and what in its cells says surely, and what perhaps, that the place is not there."""
 
 
-_MACHINE = re.compile(
-    r"自助(银行|服务区|服务终端|服务机|服务点|终端|设备|机|网点|$)|自动(取|提|存取|存)款机|自动柜员机|流动服务|流动办|(?<![a-z])atms?(?![a-z])"
-    r"|\bcash (machine|dispenser|point)|\bself[- ]?service|\bmobile (unit|office|branch|van|service)"
-    r"|(数据|信用卡|呼叫|客服|培训|研发|灾备|票据|清算|档案)中心|金库|总行(?=\s|$)|总部"
-    r"|\bhead ?(quarters|office)|\bback office|\b(data|call|training|card) cent(er|re)",
-    re.IGNORECASE,
+_FORM = re.compile(
+    "(服务|办理|受理|办公|网点|机构|设置|经营|运营)(方式|形式|模式|渠道)|渠道|(网点|机构|单位)?(性质|类别|级别)"
+    "|(service )?(mode|channel|form)"
 )
-_STAFFED = re.compile(r"支行|分行|分理处|营业(部|厅|所|室)|储蓄所|大厅|\bbranch with\b", re.IGNORECASE)
 
 
-def is_machine(text: str) -> bool:
-    """Return whether a name or a kind is that of a machine, of a service that drives about, or of an office for nobody.
+def are_machines(table: pd.DataFrame, *, name: str | None, kind: str | None) -> tuple[NDArray[np.bool_], list[str]]:
+    """Return which rows are machines, or services without a counter, by name, kind or form of service; and the cells.
 
-    Examples
-    --------
-    >>> [is_machine(text) for text in ("工商银行24小时自助银行", "ATM", "自助终端", "数据中心", "总行营业部", "社保所")]
-    [True, True, True, True, False, False]
+    Parameters
+    ----------
+    table
+        Cells as text.
+    name, kind
+        The columns of names and of kinds; None where there are none.
+
+    Returns
+    -------
+    machine
+        ``(n,)`` which rows are.
+    said
+        What says it of each row, with its name before.
     """
-    return _MACHINE.search(text) is not None and _STAFFED.search(text) is None
+    names = [""] * len(table) if name is None else [str(cell).strip() for cell in table[name]]
+    machine, said = np.array([is_machine(text) for text in names], dtype=np.bool_), list(names)
+    forms = [column for column in attributes(table) if _FORM.fullmatch(plain_words(column)) and column != name]
+    for column in dict.fromkeys([*([kind] if kind is not None else []), *forms]):
+        cells = [str(cell).strip() for cell in table[column]]
+        known = {text: is_elsewhere(text) for text in dict.fromkeys(cells)}
+        for at, text in enumerate(cells):
+            if known[text]:
+                machine[at], said[at] = True, f"{said[at]} {text}".strip()
+    return machine, said
 
 
 _LISTED = re.compile(
@@ -231,7 +285,7 @@ def find_gone(table: pd.DataFrame, *, name: str | None, hours: str | None, read:
 def _readings(column: str, name: str | None, hours: str | None) -> tuple[Callable[[str], bool], Callable[[str], bool]]:
     """Return what says surely, and what says perhaps, in a cell of a column that its place is not there."""
     if column == name:
-        return is_named_gone, _never
+        return is_named_gone, is_named_doubtful
     if column == hours:
         return (lambda text: is_gone(text) or not is_ever_open({"opening_hours": text})), _is_shut_mostly
     words = plain_words(column)
