@@ -17,11 +17,12 @@ from functools import wraps
 from inspect import Parameter, Signature, signature
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperGroup
 
+from accessibility.cli.options import Options
 from accessibility.errors import (
     AccessibilityError,
     AccessibilityWarning,
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
     from rich.text import Text
-
-    from accessibility.cli.options import Options
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study: its inputs and settings.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")]
@@ -92,8 +91,6 @@ class Writing:
 
     def options(self, **more: Any) -> Options:
         """Return how the run is done, with more options of it."""
-        from accessibility.cli.options import Options  # noqa: PLC0415 -- help is instant
-
         language = self.lang or console_language()
         return Options(workers=self.workers, overwrite=self.overwrite, basemap=self.basemap, language=language, **more)
 
@@ -126,21 +123,24 @@ class InTiles:
 
 
 def in_groups(run: Callable[..., None]) -> Callable[..., None]:
-    """Return a command of which each option is a field: a parameter that is a dataclass stands for all of its own.
+    """Return a command that takes options in groups: a parameter that is a dataclass stands for its annotated fields.
 
     Typer asks for a parameter an option, and a command may have twenty-five.
     """
     hints = get_type_hints(run, include_extras=True)
     groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
+    options: dict[str, list[str]] = {}
     shown: list[Parameter] = []
     for name, one in signature(run).parameters.items():
         if name not in groups:
             shown.append(one.replace(annotation=hints[name]))
             continue
         of = get_type_hints(groups[name], include_extras=True)
-        for each in fields(groups[name]):
-            default = Parameter.empty if each.default is MISSING else each.default
-            shown.append(Parameter(each.name, Parameter.KEYWORD_ONLY, default=default, annotation=of[each.name]))
+        asked = [field for field in fields(groups[name]) if get_origin(of[field.name]) is Annotated]
+        options[name] = [field.name for field in asked]
+        for field in asked:
+            default = Parameter.empty if field.default is MISSING else field.default
+            shown.append(Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=of[field.name]))
     whole = Signature(shown)
 
     @wraps(run)
@@ -148,7 +148,7 @@ def in_groups(run: Callable[..., None]) -> Callable[..., None]:
         bound = whole.bind(**given)
         bound.apply_defaults()
         values = bound.arguments
-        made = {name: kind(**{f.name: values.pop(f.name) for f in fields(kind)}) for name, kind in groups.items()}
+        made = {name: groups[name](**{each: values.pop(each) for each in own}) for name, own in options.items()}
         run(**values, **made)
 
     command.__signature__ = whole  # type: ignore[attr-defined]

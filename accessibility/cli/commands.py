@@ -29,6 +29,7 @@ from accessibility.cli.arguments import (
 )
 from accessibility.cli.blank import new_study
 from accessibility.cli.inputcommands import begin_from_files, fetch, geocode_list, print_json, progress_bar
+from accessibility.cli.options import Options
 from accessibility.errors import InputError, visible
 from accessibility.wording import Language, Wording, console_language, message_text
 
@@ -311,7 +312,6 @@ def changes(
 ) -> None:
     """Tell how many points between two figures come from streets, from mapping, from outlets and from people."""
     from accessibility.cli.comparing import changes_text, run_changes  # noqa: PLC0415
-    from accessibility.cli.options import Options  # noqa: PLC0415
 
     with progress_bar(quiet=how.quiet) as progress:
         facts = run_changes(old, new, built, Options(workers=how.workers), progress)
@@ -333,7 +333,6 @@ def verify(
     how: Telling,
 ) -> None:
     """Prove a run again from its inputs, every table and the plan: exit code 0 if all is equal, 4 if not."""
-    from accessibility.cli.options import Options  # noqa: PLC0415
     from accessibility.cli.verifying import run_verify  # noqa: PLC0415
 
     with progress_bar(quiet=how.quiet) as progress:

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003 -- typer asks for it
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from accessibility.cli.arguments import Json, Quiet, Spoken, asked_language, in_groups
+from accessibility.cli.options import FetchOptions, Progress, Stopwatch
 from accessibility.errors import InputError, visible
 from accessibility.wording import Language, Wording, console_language, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from accessibility.cli.options import Progress
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Fetched:
-    """What is fetched, in the words of `FetchOptions`."""
-
-    people: Annotated[str, typer.Option(metavar="SOURCE", help="Of the people: worldpop, ghs-pop or none.")] = (
-        "worldpop"
-    )
-    year: Annotated[int, typer.Option(help="Of the people.")] = 2025
-    country: Annotated[str | None, typer.Option(metavar="ABC", help="The country, if it is not found: CHN.")] = None
-    heights: Annotated[bool, typer.Option("--heights/--no-heights", help="Bring heights.")] = True
-    buildings: Annotated[bool, typer.Option("--buildings", help="Bring buildings, and spread people over them.")] = (
-        False
-    )
-    overpass: Annotated[str | None, typer.Option(metavar="URL", help="An Overpass server of your own.")] = None
-    nominatim: Annotated[str | None, typer.Option(metavar="URL", help="A Nominatim server of your own.")] = None
-    worldpop: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of WorldPop's R2025A.")] = None
-    ghsl: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of GHS-POP R2023A.")] = None
-    copernicus: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of Copernicus DEM GLO-30.")] = None
-    minutes: Annotated[float, typer.Option(min=0.1, help="Time limit, in minutes.")] = 15.0
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Also replace files that were changed since.")] = False
 
 
 @in_groups
@@ -45,16 +22,15 @@ def fetch(
     place: Annotated[str, typer.Argument(metavar="PLACE", help='For example "Vaduz, Liechtenstein".')],
     *,
     into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder for the files and a study.toml.")],
-    wanted: _Fetched,
+    wanted: FetchOptions,
     quiet: Quiet = False,
     as_json: Json = False,
     lang: Spoken = None,
 ) -> None:
     """Fetch streets, banks, outlets, boundary, people and heights of a place (needs the internet)."""
     from accessibility.cli.fetching import run_fetch  # noqa: PLC0415
-    from accessibility.cli.options import FetchOptions  # noqa: PLC0415
 
-    options = FetchOptions(**vars(wanted), language=console_language(lang))
+    options = replace(wanted, language=console_language(lang))
     with progress_bar(quiet=quiet) as progress:
         facts = run_fetch(place, into, options, progress)
     if as_json:
@@ -128,7 +104,6 @@ def begin_from_files(folder: Path, files: Sequence[str], language: Language, *, 
 
 def progress_bar(*, quiet: bool, timings: bool = False) -> Progress:
     """Return a bar that shows the steps of a run, or none; it times them where that is asked."""
-    from accessibility.cli.options import Stopwatch  # noqa: PLC0415
 
     def bar() -> Progress:
         from accessibility.cli.console import RichProgress, Silence  # noqa: PLC0415

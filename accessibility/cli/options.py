@@ -6,14 +6,15 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
+from pathlib import Path  # noqa: TC003 -- typer asks for it
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol, Self
 
-from accessibility.study.loading.context import default_cache
-from accessibility.wording import day_text
+import typer
+
+from accessibility.wording import Language, day_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     import pandas as pd
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from accessibility.siting import SitingPlan
     from accessibility.study.proposing import SitingCase
     from accessibility.study.robustness import HeldPlans
-    from accessibility.wording import Language
 
 READING_STEPS = 5
 _MB = 1_000_000
@@ -282,6 +282,8 @@ class Options:
 
 def kept_draws(options: Options) -> Path:
     """Return where draws are kept, so that a run that is cut short goes on from there."""
+    from accessibility.study.loading.context import default_cache  # noqa: PLC0415 -- commands are read before it is needed
+
     return (default_cache() if options.cache is None else options.cache) / "draws"
 
 
@@ -317,18 +319,22 @@ class FetchOptions:
     False
     """
 
-    people: str = "worldpop"
-    year: int = 2025
-    country: str | None = None
-    heights: bool = True
-    buildings: bool = False
-    overpass: str | None = None
-    nominatim: str | None = None
-    worldpop: str | None = None
-    ghsl: str | None = None
-    copernicus: str | None = None
-    minutes: float = 15.0
-    overwrite: bool = False
+    people: Annotated[str, typer.Option(metavar="SOURCE", help="Of the people: worldpop, ghs-pop or none.")] = (
+        "worldpop"
+    )
+    year: Annotated[int, typer.Option(help="Of the people.")] = 2025
+    country: Annotated[str | None, typer.Option(metavar="ABC", help="The country, if it is not found: CHN.")] = None
+    heights: Annotated[bool, typer.Option("--heights/--no-heights", help="Bring heights.")] = True
+    buildings: Annotated[bool, typer.Option("--buildings", help="Bring buildings, and spread people over them.")] = (
+        False
+    )
+    overpass: Annotated[str | None, typer.Option(metavar="URL", help="An Overpass server of your own.")] = None
+    nominatim: Annotated[str | None, typer.Option(metavar="URL", help="A Nominatim server of your own.")] = None
+    worldpop: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of WorldPop's R2025A.")] = None
+    ghsl: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of GHS-POP R2023A.")] = None
+    copernicus: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of Copernicus DEM GLO-30.")] = None
+    minutes: Annotated[float, typer.Option(min=0.1, help="Time limit, in minutes.")] = 15.0
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Also replace files that were changed since.")] = False
     cache: Path | None = None
     language: Language = "en"
 
