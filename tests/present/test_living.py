@@ -17,7 +17,7 @@ from unpacking import Unpacker
 from accessibility import measure_coverage
 from accessibility.present.map.coverage_map import Switches
 from accessibility.present.map.living import embed_switches, unit_bits
-from accessibility.present.map.packing import packed, steps, varints
+from accessibility.present.pages import packed, steps, varints
 from accessibility.standards import SETTINGS
 
 WORLDS = ("fractions", "tenths", "halves", "whole")

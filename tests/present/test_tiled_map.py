@@ -25,8 +25,8 @@ from accessibility.geo.projection import WGS84, mercator, transform
 from accessibility.present.map import tiledmap
 from accessibility.present.map.outlines import Backdrop
 from accessibility.present.map.overlays import PeopleClasses, classify_people
-from accessibility.present.map.packing import Extent, read_tiles, tile_number, tiles_text, write_tiles
 from accessibility.present.map.tiledmap import Pyramid, TiledMap
+from accessibility.present.pages import Extent, read_tiles, tile_number, tiles_text, write_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

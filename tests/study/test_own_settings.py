@@ -23,7 +23,7 @@ from accessibility.measures.tables import district_columns, setting_table
 from accessibility.present.layers.files import short_names
 from accessibility.present.manifest import data_dictionary
 from accessibility.present.map.legends import headlines
-from accessibility.present.map.packing import states
+from accessibility.present.pages import states
 from accessibility.standards import SETTINGS
 from accessibility.streets.snapping import snap_study
 from accessibility.whatif.comparison import compare_coverages

@@ -19,17 +19,18 @@ from accessibility.errors import visible
 from accessibility.present.map.legends import MapCaption, Proposal, headline_forms
 from accessibility.present.map.living import Switches
 from accessibility.present.map.outlines import Backdrop
-from accessibility.present.map.packing import packed, steps
 from accessibility.present.map.sheets import MapSheet, class_bytes, dot_planes, page_context, palettes
 from accessibility.present.pages import (
     LEAFLET_CSS,
     LEAFLET_JS,
     fill_page,
     inline,
+    packed,
     page_template,
     policy,
     printable,
     script_json,
+    steps,
     template_text,
 )
 from accessibility.present.symbols import INKS, KINDS, SHAPES, gather_streets, site_key

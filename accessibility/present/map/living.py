@@ -14,7 +14,7 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
-from accessibility.present.map.packing import packed, steps, varints
+from accessibility.present.pages import packed, steps, varints
 from accessibility.streets.search.packing import hilbert_rank
 
 if TYPE_CHECKING:

@@ -19,8 +19,7 @@ import shapely
 from accessibility.geo.arrays import extent
 from accessibility.geo.projection import WGS84, mercator, transform_shapes, unmercator
 from accessibility.present.language import MapWords
-from accessibility.present.map.packing import minute_bytes, states, tenth_km_bytes
-from accessibility.present.pages import data_address, png
+from accessibility.present.pages import data_address, minute_bytes, png, states, tenth_km_bytes
 from accessibility.standards import CM_PER_M, MS_PER_S
 from accessibility.streets.edits import Closure, CompoundOpening, NewStreet, Pace, StreetEdit
 from accessibility.streets.pieces import lines_of

@@ -50,7 +50,7 @@ from accessibility.present.map.overlays import (
     shade_limits,
     shade_of,
 )
-from accessibility.present.map.packing import minute_bytes, packed, states, steps, tenth_km_bytes, varints
+from accessibility.present.pages import minute_bytes, packed, states, steps, tenth_km_bytes, varints
 from accessibility.present.symbols import (
     SHAPES,
     SiteLabel,

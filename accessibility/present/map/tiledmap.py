@@ -17,9 +17,8 @@ from accessibility.present.language import count
 from accessibility.present.map.coverage_map import draw_sheet, write_map
 from accessibility.present.map.legends import Proposal, hidden_notes
 from accessibility.present.map.overlays import PeopleClasses, classify_people, has_rural, whom_of
-from accessibility.present.map.packing import Extent, read_tiles, tile_number, tiles_text, write_tiles
 from accessibility.present.map.sheets import MapSheet
-from accessibility.present.pages import png
+from accessibility.present.pages import Extent, png, read_tiles, tile_number, tiles_text, write_tiles
 from accessibility.wording import cost_text, percent_sign
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 "use strict";
-// Reads what packing.py packs: bytes deflated and as text, whole numbers of seven bits a byte, differences.
+// Reads what pages.py packs: bytes deflated and as text, whole numbers of seven bits a byte, differences.
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const unzipped = async (bytes, how) => {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream(how));
