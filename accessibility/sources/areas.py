@@ -455,7 +455,7 @@ def with_table(districts: gpd.GeoDataFrame, path: str | os.PathLike[str]) -> tup
         msg = f"{source}: {twice.size} districts have more than one row: {shown}; expected one row per district"
         raise InputError(msg)
     wide = districts.copy()
-    wide.attrs |= {name: table.attrs[name] for name in ("titles", "units") if name in table.attrs}
+    wide.attrs |= {name: table.attrs[name] for name in ("titles", "units", "shown") if name in table.attrs}
     for column in attributes(table):
         if column in ("name", PLAIN, CODE):
             continue

@@ -198,7 +198,8 @@ _UNIT_HEADING = re.compile(r"(计量|数量|人口)?单位|(population )?units?(
 def refuse_no_persons(table: pd.DataFrame, column: str, source: str) -> None:
     """Raise `InputError` where something says that the numbers of a column are thousands, a density or a share.
 
-    Its name says so, the number format of its cells, a title or a note of the table, or a column of units.
+    Its name says so, the number format of its cells, a title or a note of the table, or a column of units; of numbers
+    that a format divides to show them so, all of them say what is shown, and persons are held.
 
     Parameters
     ----------
@@ -207,13 +208,14 @@ def refuse_no_persons(table: pd.DataFrame, column: str, source: str) -> None:
     column, source
         The column and the file.
     """
+    shown = table.attrs.get("shown", {}).get(column, "")
     for what in (held_instead(column), table.attrs.get("units", {}).get(column, "")):
-        if what and what not in _OTHERS:
+        if what and what not in (*_OTHERS, shown):
             msg = f"{source}: column {column!r} seems to hold {what}; expected persons"
             raise InputError(msg)
     for title in _titles(table):
         what = unit_of_title(title)
-        if what and what not in _OTHERS:
+        if what and what not in (*_OTHERS, shown):
             msg = f"{source}: the title {title!r} says {what}; expected persons in column {column!r}"
             raise InputError(msg)
 

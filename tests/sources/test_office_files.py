@@ -259,6 +259,34 @@ def test_percentages_and_hidden_rows_of_an_open_document_are_found(tmp_path: Pat
         read_people_table(path, PeopleSpec(coordinates="WGS84"))
 
 
+@pytest.mark.parametrize(
+    ("value", "shown", "held"),
+    [
+        (1.2, "1.2万", "ten thousands"),
+        (1.2, "1.2 千人", "thousands"),
+        (12_000, "1.2万", ""),
+        (12_345, "1.23万", ""),
+        (12_000, "12,000人", ""),
+        (7, "7000", "numbers that its format adds digits to"),
+        (12_000, "1.2E+04", ""),
+    ],
+)
+def test_numbers_of_an_open_document_are_what_is_shown_beside_them(
+    tmp_path: Path, value: float, shown: str, held: str
+) -> None:
+    head = f"<table:table-row>{''.join(map(ods_cell, ['纬度', '经度', '人口']))}</table:table-row>"
+    cell = ods_cell(value).replace(">x<", f">{shown}<")
+    row = f"<table:table-row>{''.join(map(ods_cell, [30.5, 104.25]))}{cell}</table:table-row>"
+    path = ods(tmp_path / "t.ods", head + row)
+    if held:
+        with pytest.raises(InputError, match=f"t.ods: column '人口' seems to hold {held}; expected persons"):
+            read_people_table(path, PeopleSpec(coordinates="WGS84"))
+    else:
+        people, findings = read_people_table(path, PeopleSpec(coordinates="WGS84"))
+        assert people["population"].tolist() == [value]
+        assert "no-persons" not in codes(findings)
+
+
 def test_struck_rows_and_comments_of_an_open_document_are_told(tmp_path: Path) -> None:
     first, second = (
         f'<table:table-row><table:table-cell table:style-name="{style}" office:value-type="string">{note}'

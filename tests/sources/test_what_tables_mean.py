@@ -88,6 +88,34 @@ def test_a_format_that_shows_another_number_is_refused(tmp_path: Path, shown: st
 
 
 @pytest.mark.parametrize(
+    ("title", "shown", "right"),
+    [
+        ("单位：万人", '0!.0,"万"', True),
+        ("单位：万人", "0!.0000", True),
+        ("单位：千人", "#,##0,", True),
+        ("Population (in millions)", "0.00,,", True),
+        ("单位：万人", "General", False),
+        ("单位：万人", "0,", False),  # which shows thousands
+    ],
+)
+def test_a_title_that_says_in_what_persons_are_shown_is_right(
+    tmp_path: Path, title: str, shown: str, *, right: bool
+) -> None:
+    workbook = openpyxl.Workbook()
+    sheet: Any = workbook.active
+    for row in ([title], ["lon", "lat", "人口"], [100, 30, 52_000], [101, 30, 71_000]):
+        sheet.append(row)
+    sheet["C3"].number_format = sheet["C4"].number_format = shown
+    workbook.save(tmp_path / "t.xlsx")
+    if right:
+        assert read_people_table(tmp_path / "t.xlsx", WGS84)[0]["population"].tolist() == [52_000, 71_000]
+        sheet["C4"].number_format = "General"  # typed as it is shown above, perhaps
+        workbook.save(tmp_path / "t.xlsx")
+    with pytest.raises(InputError, match=r"the title .* says .*; expected persons"):
+        read_people_table(tmp_path / "t.xlsx", WGS84)
+
+
+@pytest.mark.parametrize(
     ("shown", "code"),
     [('0"户"', "no-persons"), (";;;", "numbers-unshown"), ('"—"', "numbers-unshown"), ('0.0,"千"', ""), ('0"人"', "")],
 )

@@ -21,6 +21,11 @@ _LITERAL = re.compile(r'"[^"]*"|[\\!].|[_*].')
 _PLACES = re.compile("[-+0#?.,/ ]|General|G/通用格式", re.IGNORECASE)  # of digits
 _SHOWS = re.compile("[0#?@ymdhs]|general|通用|常规|标准", re.IGNORECASE)
 _RUN_STRUCK = b"strike"
+_DIVIDED = {2: "hundreds", 3: "thousands", 4: "ten thousands", 6: "millions"}  # powers of ten
+_DRAWN_POINT = re.compile(r"(?<=[0#?])(?:[\\\\!]\.|\"\.\")(?=[0#?])")
+_NUMBER = re.compile(r"-?\d[\d,]*(?:\.(\d+))?")
+_EXPONENT = re.compile(r"\dE[+-]?\d")
+_DIGITS_ADDED = "numbers that its format adds digits to"
 
 
 class CellFormat(NamedTuple):
@@ -30,6 +35,7 @@ class CellFormat(NamedTuple):
     unit: str = ""  # what it says that numbers are, where it says so
     struck: bool = False
     blank: bool = False  # whether it shows a number as none
+    shown: str = ""  # in what its numbers are shown, where they are divided for that
 
 
 PLAIN = CellFormat()
@@ -54,7 +60,8 @@ def cell_formats(archive: zipfile.ZipFile) -> dict[str, CellFormat]:
                 code = codes.get(style.get("numFmtId", ""), "")
                 zeros = len(code) if _ZEROS.fullmatch(code) else 0
                 own = style.get("fontId", "") in struck
-                told[str(at)] = CellFormat(zeros, unit_of_format(code), own, blank=bool(code) and _shows_none(code))
+                blank = bool(code) and _shows_none(code)
+                told[str(at)] = CellFormat(zeros, unit_of_format(code), own, blank, shown_in(code))
     return {style: form for style, form in told.items() if form != PLAIN}
 
 
@@ -132,6 +139,46 @@ def unit_of_format(code: str) -> str:
     return next(filter(None, map(_unit_of_section, sections)), "")
 
 
+def shown_in(code: str) -> str:
+    """Return in what a number format shows the numbers that it divides; nothing where it shows them as they are.
+
+    A comma behind the digits divides by a thousand, a point that is drawn among them by ten for each digit behind it.
+
+    Examples
+    --------
+    >>> [shown_in(code) for code in ('0!.0,"万"', "0.0,", "0!.0000", "#,##0", "0.00,,", '"第"0,')]
+    ['ten thousands', 'thousands', 'ten thousands', '', 'millions', 'thousands']
+    """
+    section = _CONDITION.sub("", code.split(";", maxsplit=1)[0])
+    drawn = _DRAWN_POINT.split(section, maxsplit=1)
+    behind = len(re.findall("[0#?]", drawn[1])) if len(drawn) > 1 else 0
+    commas = re.search("[0#?](,+)(?![0#?,])", _LITERAL.sub("", section))
+    return _DIVIDED.get(behind + 3 * (len(commas[1]) if commas else 0), "")
+
+
+def read_shown(value: float, text: str) -> CellFormat:
+    """Return how a number is shown by the text that its cell shows, where a file holds both.
+
+    Examples
+    --------
+    >>> [read_shown(12_000, text).shown for text in ("12000", "1.2万", "12", "12,000人", "1.2E+04")]
+    ['', 'ten thousands', 'thousands', '', '']
+    >>> [read_shown(1.2, text).unit for text in ("1.2", "1.2万", "1.2 户", "1.2%")]
+    ['', 'ten thousands', 'households', 'a share']
+    """
+    found = _NUMBER.search(text)
+    if found is None or _EXPONENT.search(text):
+        return PLAIN
+    number, decimals = float(found[0].replace(",", "")), len(found[1] or "")
+    if abs(number) >= 10 * abs(value) > 0:
+        return PLAIN._replace(unit=_DIGITS_ADDED)
+    for power, unit in _DIVIDED.items():
+        if value and abs(number * 10**power - value) <= 0.6 * 10.0 ** (power - decimals) and number != value:
+            return PLAIN._replace(shown=unit)
+    words = text[: found.start()] + text[found.end() :]
+    return PLAIN._replace(unit=held_instead(f"0 {words}") or counted_instead(f"({words.strip()})"))
+
+
 def _unit_of_section(code: str) -> str:
     """Return what a part of a number format says, that of positive numbers or of those that meet a condition."""
     section = _CONDITION.sub("", code)
@@ -140,5 +187,5 @@ def _unit_of_section(code: str) -> str:
         return ""
     words = "".join(found.strip('"\\!') for found in _LITERAL.findall(section)) + _PLACES.sub("", bare)
     if re.fullmatch("[0-9 .,]*[0-9][0-9 .,]*", words):
-        return "numbers that its format adds digits to"
+        return _DIGITS_ADDED
     return held_instead(f"0 {words}") or counted_instead(f"({words})")

@@ -410,7 +410,7 @@ def _of_cells(path: Path, sheet: str | None, encoding: str | None, findings: lis
         table = table_of_rows(book.rows, path.name, findings, marks)
         names = dict(enumerate(table.columns))
         units = {names[at]: unit for (row, at), unit in book.units.items() if at in names and row + 1 in table.index}
-        table.attrs |= {"sheet": book.name, "units": units}
+        table.attrs |= {"sheet": book.name, "units": units, "shown": _shown_alike(table, book.shown)}
         hidden = [names[at] for at in sorted(book.hidden & names.keys())]
         if hidden:
             message = f"columns are hidden in the sheet and read like the others: {', '.join(hidden[:SHOWN])}"
@@ -424,6 +424,17 @@ def _of_cells(path: Path, sheet: str | None, encoding: str | None, findings: lis
     table = table_of_rows(rows, path.name, findings)
     table.attrs["delimiter"] = delimiter
     return table
+
+
+def _shown_alike(table: pd.DataFrame, shown: Mapping[tuple[int, int], str]) -> dict[str, str]:
+    """Return in what columns are shown whose numbers are all divided alike for it."""
+    alike = {}
+    for at in {place for _, place in shown if place < len(table.columns)}:
+        column = table.columns[at]
+        units = {shown.get((row - 1, at), "") for row in table.index[table[column] != ""].tolist()}
+        if len(units) == 1:
+            alike[str(column)] = units.pop()
+    return alike
 
 
 def _refuse_markup(head: bytes, name: str) -> None:

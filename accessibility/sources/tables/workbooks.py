@@ -19,6 +19,7 @@ from accessibility.sources.tables.cellformats import (
     CellFormat,
     cell_formats,
     local_name,
+    read_shown,
     struck_texts,
     text_left,
 )
@@ -50,6 +51,8 @@ class WorkbookSheet:
     uncomputed: set[Cell] = field(default_factory=set)
     # what the formats of cells say that their numbers are, where these are no persons
     units: dict[Cell, str] = field(default_factory=dict)
+    # in what the formats of cells show numbers that they divide for it, such as ten thousands
+    shown: dict[Cell, str] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)  # columns, from 0
 
 
@@ -104,6 +107,7 @@ def read_workbook(path: Path, sheet: str | None, findings: list[Finding]) -> Wor
         spanned=spanned,
         uncomputed=facts.uncomputed,
         units=facts.units,
+        shown=facts.shown,
         hidden=facts.hidden_columns,
     )
 
@@ -168,6 +172,7 @@ class _Facts:
     uncomputed: set[Cell] = field(default_factory=set)
     zeros: dict[Cell, int] = field(default_factory=dict)
     units: dict[Cell, str] = field(default_factory=dict)
+    shown: dict[Cell, str] = field(default_factory=dict)
 
     def told(self, sheet: str) -> dict[str, tuple[str, int]]:
         """Return, by code, the sentence and the count of what a planner sees beside the cells of the sheet."""
@@ -215,7 +220,7 @@ class _Facts:
             if form.zeros:
                 self.zeros[place] = form.zeros
             if cell.get("t", "n") == "n":
-                self.units |= {place: form.unit} if form.unit else {}
+                self._add_units(place, form)
                 self.blank.extend([at + 1] if form.blank else [])
             if left:
                 self.partly[place] = left
@@ -230,9 +235,14 @@ class _Facts:
         self.struck.extend([at + 1] if whole else [])
         self.struck_cells.extend([] if whole else [at + 1] * sum(struck))
 
+    def _add_units(self, place: Cell, form: CellFormat) -> None:
+        self.units.update({place: form.unit} if form.unit else {})
+        self.shown.update({place: form.shown} if form.shown else {})
+
     def add_open(self, at: int, row: ET.Element, struck: Collection[str], *, hidden: bool) -> None:
         """Add what a row of an open document holds, by the names of the styles that strike through."""
-        self.units |= {(at, place): "a share" for place in _percentages(row)}
+        for place, form in _shown_numbers(row):
+            self._add_units((at, place), form)
         filled = [cell for cell in row if any(local_name(part) == "p" for part in cell)]
         self.hidden.extend([at + 1] if filled and hidden else [])
         self._add_struck(at, [_attributes(cell).get("style-name") in struck for cell in filled])
@@ -284,13 +294,17 @@ def _open_facts(stream: IO[bytes], sheet: str) -> _Facts:
     return facts
 
 
-def _percentages(row: ET.Element) -> Iterator[int]:
-    """Yield the columns of a row of an open document that hold percentages, from 0."""
+def _shown_numbers(row: ET.Element) -> Iterator[tuple[int, CellFormat]]:
+    """Yield the columns of a row of an open document that hold numbers, from 0, and how they are shown."""
     column = 0
-    for cell in map(_attributes, row):
-        if cell.get("value-type") == "percentage":
-            yield column
-        column += int(cell.get("number-columns-repeated", 1))
+    for cell in row:
+        said = _attributes(cell)
+        if said.get("value-type") == "percentage":
+            yield column, PLAIN._replace(unit="a share")
+        elif said.get("value-type") in ("float", "currency"):
+            texts = ("".join(part.itertext()) for part in cell if local_name(part) == "p")
+            yield column, read_shown(float(said.get("value", "nan")), "".join(texts))
+        column += int(said.get("number-columns-repeated", 1))
 
 
 def _strikes(properties: ET.Element) -> bool:
