@@ -275,10 +275,11 @@ const panel = (() => {
     map.addLayer(layer);
     map.fire("baselayerchange", { name, layer });
   };
-  // Gained and lost are a layer of their own, there as long as the map is of something else than today.
+  // Gained and lost are a layer of their own, there as long as the map is of something else than today. Where another
+  // layer is shown then, it has drawn people as they are now.
   const showChanges = () => {
-    if (!people.switched) return;
-    const wanted = living.moved() || of.against === "today";
+    if (!people.switched) return false;
+    const wanted = living.moved() || of.against === "today", was = baseShown();
     if (wanted && !before) {
       before = baseShown();
       list(changes, of.change.name, of.change.first && control._layers.find(({ overlay }) => !overlay).layer, true);
@@ -288,7 +289,9 @@ const panel = (() => {
       control.removeLayer(changes);
       before = null;
     }
-    legendOf(baseShown().name);
+    const shown = baseShown();
+    legendOf(shown.name);
+    return shown.layer !== was.layer;
   };
 
   // What a district shows: the figures of its row in the table while sites are switched, else those it was drawn with.
@@ -317,9 +320,8 @@ const panel = (() => {
     scenario();
     plan(total);
     for (const note of every(".as-drawn")) note.hidden = !living.moved();
-    showChanges();
+    if (!showChanges()) people.redraw();
     showChanged();
-    people.redraw();
     for (const marker of [...markers.values(), ...pins.values()]) if (marker.isPopupOpen()) marker.getPopup().update();
     map.fire("named");
   };
