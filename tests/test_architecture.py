@@ -41,7 +41,7 @@ FENCES = {
     "dask": {"tiles.cluster"},
     "distributed": {"tiles.cluster"},
     "networkx": {"streets.network", "streets.graphs"},
-    "starlette": {"cli.serving.app"},
+    "starlette": {"cli.serving.app", "cli.serving.guard"},
     "uvicorn": {"cli.serving.app"},
     "docx": {"present.report.document"},
     "anywidget": {"notebook.whatif"},

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 -- typer asks for it
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from accessibility import __version__
 from accessibility.cli.arguments import (
-    Basemap,
     ExitCode,
     InTiles,
     MoreFiles,
@@ -28,7 +27,7 @@ from accessibility.cli.arguments import (
     refuse_without,
 )
 from accessibility.cli.blank import new_study
-from accessibility.cli.inputcommands import begin_from_files, fetch, geocode_list, print_json, progress_bar
+from accessibility.cli.inputcommands import begin_from_files, fetch, geocode_list, print_json, progress_bar, serve
 from accessibility.cli.options import Options
 from accessibility.errors import InputError, visible
 from accessibility.wording import Language, Wording, console_language, message_text
@@ -344,32 +343,7 @@ def verify(
     raise typer.Exit(0 if verdict.equal else ExitCode.OUTPUT)
 
 
-@app.command()
-def serve(
-    study: Annotated[
-        Path | None, typer.Argument(metavar="[STUDY.toml]", help="A study to open; else files are dropped.")
-    ] = None,
-    *,
-    into: Annotated[Path, typer.Option(metavar="DIR", help="Folder for new studies and packs.")] = Path("studies"),
-    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="8117, or a free one; 0: a free one.")] = None,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the browser.")] = True,
-    basemap: Basemap = False,
-    lang: Spoken = None,
-) -> None:
-    """Open the planner's page in a browser: files, map, what-if, proposal and pack, on this computer alone."""
-    try:
-        from accessibility.cli.serving.app import run_server  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        msg = f"the page needs the package {error.name}; expected it: pip install 'outlet-accessibility[serve]'"
-        raise InputError(msg) from error
-    from accessibility.cli.serving.desk import Desk  # noqa: PLC0415
-
-    if study is not None and not study.is_file():
-        msg = f"{study}: no such file; expected a study.toml (make one with: accessibility new DIR)"
-        raise InputError(msg)
-    say = Wording("page", console_language(lang))
-    desk = Desk(folder=into.resolve(), first=study, language=say.language, basemap=basemap)
-    run_server(desk, port=port, browser=browser, say=lambda address: typer.echo(say("served_at", address=address)))
+app.command()(serve)
 
 
 def _run() -> object:

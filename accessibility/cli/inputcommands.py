@@ -1,14 +1,15 @@
-"""Commands that bring inputs: a place from servers, a list from a geocoder, files; what all commands say with."""
+"""Commands that bring inputs: a place from servers, a list from a geocoder, files, the page; what all say with."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003 -- typer asks for it
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accessibility.cli.arguments import Json, Quiet, Spoken, asked_language, in_groups
+from accessibility.cli.arguments import Basemap, Json, Quiet, Spoken, asked_language, in_groups
 from accessibility.cli.options import FetchOptions, Progress, Stopwatch
 from accessibility.errors import InputError, visible
 from accessibility.wording import Language, Wording, console_language, message_text
@@ -100,6 +101,58 @@ def begin_from_files(folder: Path, files: Sequence[str], language: Language, *, 
         raise InputError(say("still_to_mend", path=begun.path, error=begun.error))
     typer.echo(say("wrote_study", path=begun.path))
     return begun.path
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Served:
+    """Where the page is, and whether a browser opens it."""
+
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="8117, or a free one; 0: a free one.")] = None
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the browser.")] = True
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where others reach the page with a password, as 0.0.0.0.")
+    ] = "127.0.0.1"
+
+
+@in_groups
+def serve(
+    study: Annotated[
+        Path | None, typer.Argument(metavar="[STUDY.toml]", help="A study to open; else files are dropped.")
+    ] = None,
+    *,
+    into: Annotated[Path, typer.Option(metavar="DIR", help="Folder for new studies and packs.")] = Path("studies"),
+    where: _Served,
+    basemap: Basemap = False,
+    lang: Spoken = None,
+) -> None:
+    """Open the planner's page in a browser: files, map, what-if, proposal and pack, on this computer alone."""
+    try:
+        from accessibility.cli.serving.app import run_server  # noqa: PLC0415
+        from accessibility.cli.serving.guard import HOSTS, Door  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        msg = f"the page needs the package {error.name}; expected it: pip install 'outlet-accessibility[serve]'"
+        raise InputError(msg) from error
+    from accessibility.cli.serving.desk import Desk  # noqa: PLC0415
+
+    if study is not None and not study.is_file():
+        msg = f"{study}: no such file; expected a study.toml (make one with: accessibility new DIR)"
+        raise InputError(msg)
+    say = Wording("page", console_language(lang))
+    desk = Desk(folder=into.resolve(), first=study, language=say.language, basemap=basemap)
+    door = Door(host=where.host, password="" if where.host in HOSTS else _ask_password(say, desk.folder))
+    browser = where.browser and not door.shared
+
+    def tell(address: str) -> None:
+        typer.echo(say("served_at", address=address))
+
+    run_server(desk, port=where.port, browser=browser, say=tell, door=door)
+
+
+def _ask_password(say: Wording, folder: Path) -> str:
+    """Say what it means that others reach the studies of a folder, and return the password that they need."""
+    typer.echo(say("shared", folder=visible(str(folder))))
+    known = os.environ.get("ACCESSIBILITY_PASSWORD", "")
+    return known or str(typer.prompt(say("password"), hide_input=True, confirmation_prompt=True))
 
 
 def progress_bar(*, quiet: bool, timings: bool = False) -> Progress:

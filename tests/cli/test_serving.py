@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 import zipfile
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,14 +23,16 @@ import numpy as np
 import pytest
 import uvicorn
 from browsing import CHROMIUM, OF_MAP
+from commands import call
 from rawtowns import write_county
 
 from accessibility.cli.comparing import run_compare
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.serving import app
-from accessibility.cli.serving.app import MOST_BYTES, make_app, run_server
+from accessibility.cli.serving.app import make_app, run_server
 from accessibility.cli.serving.desk import Desk
+from accessibility.cli.serving.guard import HERE, MOST_BYTES, Door
 from accessibility.cli.verification import same_content
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
@@ -81,10 +84,16 @@ class Served:
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Served]:
+    with serving(tmp_path) as served:
+        yield served
+
+
+@contextmanager
+def serving(folder: Path, door: Door = HERE) -> Iterator[Served]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        served = Served(tmp_path / "studies", listening.getsockname()[1], "zh")
-        server = uvicorn.Server(uvicorn.Config(make_app(served.desk, TOKEN), log_level="error", lifespan="off"))
+        served = Served(folder / "studies", listening.getsockname()[1], "zh")
+        server = uvicorn.Server(uvicorn.Config(make_app(served.desk, TOKEN, door), log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         for _ in range(100):
@@ -106,6 +115,46 @@ def finished(client: Served, answer: Any) -> dict[str, Any]:
             return told
         told = client.get(f"/{TOKEN}/jobs/{answer.json()['job']}").json()
     raise AssertionError(told)
+
+
+PASSWORD = "eine Brücke: 四个字"  # noqa: S105 -- of a test
+
+
+def test_others_come_in_with_the_password_alone(tmp_path: Path) -> None:
+    with serving(tmp_path, Door(host="0.0.0.0", password=PASSWORD)) as served:  # noqa: S104 -- told, not listened at
+        port, asked = served.host.rpartition(":")[2], served.get(f"/{TOKEN}/")
+        assert (asked.status_code, asked.headers["www-authenticate"][:6]) == (401, "Basic ")
+        assert "共用" not in asked.text
+        for wrong in ("", PASSWORD[:-1], f"{PASSWORD}x"):
+            assert served.get(f"/{TOKEN}/studies", auth=("anybody", wrong)).status_code == 401
+        assert served.get("/other/", auth=("anybody", "x")).status_code == 401  # nothing is told before
+        assert served.get(f"/{TOKEN}/studies", headers={"Authorization": "Basic %"}).status_code == 401
+        served.client.auth = ("anybody", PASSWORD)
+        assert "知道密码的人都能查看" in served.get(f"/{TOKEN}/").text
+        assert served.get("/other/").status_code == 404
+        for host, code in ((f"192.0.2.7:{port}", 200), (socket.gethostname(), 200), ("evil.example", 421)):
+            assert served.get(f"/{TOKEN}/studies", headers={"Host": host}).status_code == code
+        ours, theirs = ({"Origin": f"{scheme}://{served.host}"} for scheme in ("https", "ftp"))  # by a server in front
+        assert served.post(f"/{TOKEN}/ask/near/sample", headers=ours, json={}).status_code == 200
+        assert served.post(f"/{TOKEN}/ask/near/sample", headers=theirs, json={}).status_code == 403
+
+
+def test_a_shared_page_is_told_what_it_means_and_needs_a_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
+    monkeypatch.chdir(tmp_path)
+    given = ("serve", "--host", "0.0.0.0", "--port", "0", "--lang")  # noqa: S104 -- nobody is let in
+    monkeypatch.setenv("ACCESSIBILITY_PASSWORD", "short")
+    assert call(monkeypatch, *given, "en") == 2
+    told = capsys.readouterr()
+    assert "can see, change and download the studies" in told.out
+    assert "has a password of 5 letters; expected 12 at least" in told.err
+    monkeypatch.setenv("ACCESSIBILITY_PASSWORD", PASSWORD)
+    assert call(monkeypatch, *given, "zh") == 0
+    assert re.search(rf"页面地址：http://{socket.gethostname()}:\d+/", capsys.readouterr().out)  # noqa: RUF001
+    assert call(monkeypatch, "serve", "--host", "192.0.2.7", "--lang", "zh") == 2
+    assert "192.0.2.7不是本机地址" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

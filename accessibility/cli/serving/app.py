@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
-import hmac
 import json
 import secrets
 import shutil
@@ -14,7 +14,6 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import urlsplit
 
 import uvicorn
 from markupsafe import Markup
@@ -26,6 +25,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Mount, Route
 
 from accessibility.cli.serving.desk import SAMPLE, Desk
+from accessibility.cli.serving.guard import HERE, HOSTS, MAP_POLICY, Door, Guard
 from accessibility.errors import AccessibilityError, InputError, OutputError, visible
 from accessibility.present.pages import page_template, script_json, template_text
 from accessibility.sources.archives import plain_name
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from starlette.datastructures import FormData
     from starlette.requests import Request
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp
 
     from accessibility.cli.starting import Begun
     from accessibility.wording import Language
@@ -55,6 +55,7 @@ class Page:
     """The routes of the page over a desk."""
 
     desk: Desk
+    shared: bool = False  # whether others than who sits at this computer come in
     _jobs: Jobs = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,7 +85,14 @@ class Page:
         say = Wording("page", self.desk.language)
         texts = Markup(script_json(desk_texts(say.language) | {key: say(key) for key in _TEXTS}))  # noqa: S704 -- safe inside a script
         visit = secrets.token_urlsafe(6)  # a browser that comes back fills frames of the same names, which nobody sees
-        told = {"say": say, "served": True, "language": say.language, "texts": texts, "visit": visit}
+        told = {
+            "say": say,
+            "served": True,
+            "shared": self.shared,
+            "language": say.language,
+            "texts": texts,
+            "visit": visit,
+        }
         return HTMLResponse(page_template("desk.html").render(**told))
 
     async def asset(self, request: Request) -> Response:
@@ -263,7 +271,7 @@ def read_asked(text: bytes | str) -> Any:
         raise InputError(msg) from error
 
 
-def make_app(desk: Desk, token: str) -> ASGIApp:
+def make_app(desk: Desk, token: str, door: Door = HERE) -> ASGIApp:
     """Return the guarded application."""
 
     async def told(_: Request, error: Exception) -> Response:
@@ -273,10 +281,10 @@ def make_app(desk: Desk, token: str) -> ASGIApp:
         return Response(status_code=400)  # nobody is there to read it
 
     app = Starlette(
-        routes=[Mount(f"/{token}", routes=Page(desk).routes())],
+        routes=[Mount(f"/{token}", routes=Page(desk, shared=door.shared).routes())],
         exception_handlers={AccessibilityError: told, ClientDisconnect: gone},
     )
-    return Guard(app, token, _lost_page(desk.language))
+    return Guard(app, token, _lost_page(desk.language), door)
 
 
 def _lost_page(language: Language) -> Response:
@@ -298,20 +306,31 @@ def _source_of(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _listening(port: int | None) -> socket.socket:
+def _listening(host: str, port: int | None) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server(("127.0.0.1", _PORT if port is None else port))
+        return socket.create_server((host, _PORT if port is None else port), family=family)
     except OSError as error:
+        if error.errno != errno.EADDRINUSE and host not in HOSTS:
+            msg = (
+                f"{host} is no address of this computer ({error.strerror}); expected one as --host, or 0.0.0.0 for all"
+            )
+            raise InputError(msg) from error
         if port is None:
-            return socket.create_server(("127.0.0.1", 0))
+            return socket.create_server((host, 0), family=family)
         msg = f"port {port} of this computer cannot be used: {error.strerror}; expected another --port"
         raise InputError(msg) from error
 
 
 def run_server(
-    desk: Desk, *, port: int | None = None, browser: bool = True, say: Callable[[str], None] = print
+    desk: Desk,
+    *,
+    port: int | None = None,
+    browser: bool = True,
+    say: Callable[[str], None] = print,
+    door: Door = HERE,
 ) -> None:
-    """Serve the page on this computer until it is stopped.
+    """Serve the page until it is stopped: on this computer alone, or to whoever knows the password of the door.
 
     The token is another one at every start. Kept in a file it would stay good for ever, in the history of browsers and
     for whoever listens at the port while the program does not run and is asked by a page that was left open. Such a
@@ -328,109 +347,19 @@ def run_server(
         Whether a browser is opened.
     say
         Who is told the address.
+    door
+        Where the page is asked for, and the password of others.
 
     Raises
     ------
     InputError
-        A port that cannot be used.
+        An address or a port that cannot be used.
     """
     token = secrets.token_urlsafe(18)
-    with _listening(port) as listening:  # before the address is told: whoever comes at once waits
-        address = f"http://127.0.0.1:{listening.getsockname()[1]}/{token}/"
+    with _listening(door.host, port) as listening:  # before the address is told: whoever comes at once waits
+        address = f"http://{door.name}:{listening.getsockname()[1]}/{token}/"
         say(address)
         if browser:
             webbrowser.open(address)
-        config = uvicorn.Config(make_app(desk, token), log_level="warning", server_header=False, lifespan="off")
+        config = uvicorn.Config(make_app(desk, token, door), log_level="warning", server_header=False, lifespan="off")
         uvicorn.Server(config).run(sockets=[listening])
-
-
-MOST_BYTES = 2_000_000_000  # of one upload: an extract of a province and a raster
-_NOT_FOUND = 404
-HOSTS = ("127.0.0.1", "localhost")
-PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "frame-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
-)
-MAP_POLICY = "frame-ancestors 'self'"  # beside the strict one that every map carries itself
-
-
-@dataclass(frozen=True)
-class Guard:
-    """An ASGI application behind a guard.
-
-    A request is refused unless its Host is this computer, its path begins with the token, and it comes from a page of
-    this server where the browser says from where (Origin, Sec-Fetch-Site); so a page of another site, and a name that
-    was made to point here, reach nothing.
-    """
-
-    app: ASGIApp  # what is guarded
-    token: str  # the beginning of every path
-    lost: ASGIApp  # what a browser is told at an address with another token: mostly of a program that has ended
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, or refuse it."""
-        if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                await self.app(scope, receive, send)
-            return
-        refused = self._refused(scope)
-        if refused is not None:
-            looks = scope["method"] == "GET" and any(n == b"accept" and b"text/html" in v for n, v in scope["headers"])
-            told = self.lost if looks and refused[0] == _NOT_FOUND else PlainTextResponse(refused[1], refused[0])
-            await told(scope, receive, send)
-            return
-
-        async def sent(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                given = {name.lower() for name, _ in message["headers"]}
-                extra = {
-                    b"content-security-policy": PAGE_POLICY.encode(),
-                    b"referrer-policy": b"no-referrer",
-                    b"x-content-type-options": b"nosniff",
-                    b"cross-origin-resource-policy": b"same-origin",
-                    b"cache-control": b"no-store",
-                }
-                message["headers"] = [*message["headers"], *((k, v) for k, v in extra.items() if k not in given)]
-            await send(message)
-
-        await self.app(scope, receive, sent)
-
-    def _refused(self, scope: Scope) -> tuple[int, str] | None:
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        host, origin, size = headers.get("host", ""), headers.get("origin"), headers.get("content-length", "")
-        start = scope["path"].split("/")[1] if "/" in scope["path"] else ""
-        reading, far = scope["method"] in ("GET", "HEAD"), 403
-        # The page of a program that has ended, on another port of this computer, leads to this one's.
-        opened = reading and scope["path"] == f"/{self.token}/" and headers.get("sec-fetch-dest") == "document"
-        from_here = ("none", "same-origin", "same-site") if opened else ("none", "same-origin")
-        checks = (
-            (_name_of(host) in HOSTS, 421, "this server answers on this computer alone"),
-            (
-                hmac.compare_digest(start.encode(), self.token.encode()),
-                _NOT_FOUND,
-                "open the address that the program printed",
-            ),
-            (origin in (None, f"http://{host}"), far, "the request comes from another page"),
-            (
-                headers.get("sec-fetch-site", "none") in from_here,
-                far,
-                "the request comes from another page",
-            ),
-            (reading or origin is not None, far, "the request does not say which page it comes from"),
-            (
-                reading
-                or (size.isdecimal() and "transfer-encoding" not in headers),  # in pieces it is as long as it is
-                411,
-                "the request does not say how long it is",
-            ),
-            (reading or int(size if size.isdecimal() else 0) <= MOST_BYTES, 413, f"more than {MOST_BYTES:,} bytes"),
-        )
-        return next(((code, text) for kept, code, text in checks if not kept), None)
-
-
-def _name_of(host: str) -> str | None:
-    """Return the name in a Host header; None where it is none."""
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None

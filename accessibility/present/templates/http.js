@@ -3,6 +3,12 @@
 const root = document, texts = JSON.parse(document.getElementById("texts").textContent);
 // The name of a tab, under which the browser keeps its steps; one that was duplicated takes another name.
 const tabName = new Promise((resolve) => {
+  if (!navigator.locks) {  // a browser has them where nobody can listen on the way
+    const name = sessionStorage.getItem("tab") || Math.random().toString(36).slice(2);
+    sessionStorage.setItem("tab", name);
+    resolve(name);
+    return;
+  }
   const hold = (name, tries) => navigator.locks.request(name, { ifAvailable: true }, (lock) => {
     if (!lock) {  // another tab has it, or still the page that is loaded again
       setTimeout(hold, 200, tries ? name : Math.random().toString(36).slice(2), tries - 1);
