@@ -15,7 +15,7 @@ from accessibility.sources.tables.people import PeopleSpec, read_people_rows
 if TYPE_CHECKING:
     import os
 
-    from accessibility.sources.checks import Finding
+    from accessibility.errors import Finding
     from accessibility.sources.tables.reading import HeldTable
 
 

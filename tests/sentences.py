@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import accessibility
-from accessibility.sources.checks import NOTES
+from accessibility.errors import NOTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ import numpy as np
 from accessibility.cli.folder import RunFolder, slug
 from accessibility.cli.options import READING_STEPS, Options, Progress, kept_draws
 from accessibility.cli.report_facts import SPEEDS_M_S
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.measures.blackspots import find_blackspots
 from accessibility.measures.service_areas import trace_service_areas
 from accessibility.present.language import Locale, MapWords
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 
     from accessibility.measures.coverage import Coverage
     from accessibility.present.report.differences import ShownScenario
-    from accessibility.sources.checks import Finding
     from accessibility.study.study import Study
     from accessibility.whatif.scenario import Scenario
     from accessibility.whatif.trial import Trial

@@ -12,13 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from accessibility.cli.report_facts import find_held
-from accessibility.errors import visible
+from accessibility.errors import DOUBTS, visible
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.present.language import Locale
 from accessibility.present.report.uncertainty import format_held, format_instead, format_must_have
 from accessibility.present.symbols import SiteLabel, call_site
 from accessibility.siting.plan import format_objective
-from accessibility.sources.checks import DOUBTS
 from accessibility.wording import Language, Wording, cost_text, message_text, percent_sign, percent_text
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from accessibility.cli.options import timed
-from accessibility.errors import OutputError
+from accessibility.errors import Finding, OutputError
 from accessibility.present.manifest import Run, list_files, peek_manifest, write_manifest
 from accessibility.quality import QUALITY_COLUMNS
 from accessibility.sources.cache import stamp_files
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from accessibility.cli.options import Options, Progress
     from accessibility.sources.cache import Stamps
-    from accessibility.sources.checks import Finding
     from accessibility.study.schema import StudyFile
 
 RESULTS = (

@@ -16,7 +16,7 @@ from accessibility.cli.folder import CAPACITY, GROUPS, RunFolder
 from accessibility.cli.options import READING_STEPS, Options, Progress, Result
 from accessibility.cli.proving import PROOF, write_proof
 from accessibility.cli.report_facts import SLOW_M_S, SPEEDS_M_S, tabulate_inputs
-from accessibility.errors import InputError, OutputError
+from accessibility.errors import Finding, InputError, OutputError
 from accessibility.measures.tables import capacity_table, group_notes, group_record, group_table, setting_table
 from accessibility.measures.walkers import record_own_totals, with_own_walks
 from accessibility.present.language import MapWords
@@ -64,7 +64,6 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.present.map.legends import MapCaption
     from accessibility.siting import SitingPlan
-    from accessibility.sources.checks import Finding
     from accessibility.study.schema import StudyFile
 
 TILE_ROWS = 100_000

@@ -20,7 +20,7 @@ import pandas as pd
 import pyproj
 
 from accessibility import __version__
-from accessibility.errors import OBEYED, InputError
+from accessibility.errors import OBEYED, Finding, InputError
 from accessibility.measures.tables import district_columns, speed_text
 from accessibility.present.layers.files import GEOMETRY, SHORT_NAMES, read_schema, short_names
 from accessibility.sources.cache import refuse_changed, sha256_file
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from accessibility.measures.tables import Totals
     from accessibility.sources.cache import Stamps
-    from accessibility.sources.checks import Finding
 
 # What can change a figure, or the bytes of a file.
 _LIBRARIES = (

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from accessibility.errors import Finding, OutsideFinding
 from accessibility.geo.projection import transform
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.surface import StreetFigures, measure_streets, name_districts, snap_table, snap_to_nodes
@@ -38,7 +39,6 @@ from accessibility.quality.suspicions import (
     limits_in_other_units,
     repeated_people,
 )
-from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding
 from accessibility.streets.foot import FERRY
 from accessibility.streets.pieces import find_crossings, join_crossings
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.sources.checks import Finding
     from accessibility.study.study import Study
 
 QUALITY_COLUMNS = (*("code", "input", "message", "count", "people", "points_of_coverage", "district", "lon", "lat"),)

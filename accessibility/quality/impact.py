@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from accessibility.errors import Finding
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import transform
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.surface import FAR_M, beyond_limit, name_districts
 from accessibility.measures.tables import NO_DISTRICT
-from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import DIVISIONS, find_column
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, unique_row_ids
 from accessibility.sources.tables.reading import read_table

@@ -9,13 +9,13 @@ import numpy as np
 import shapely
 
 from accessibility.demand import Demand
+from accessibility.errors import Finding, OutsideFinding
 from accessibility.geo.arrays import extent, finite_rows
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.coverage import measure_coverage
 from accessibility.quality.impact import WeighedFinding, change_text, points_of
 from accessibility.settlement import CELL_M, classify_settings
 from accessibility.sites import INPUT_OF
-from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding, read_otherwise
 from accessibility.sources.osm.extracts import read_buildings
 from accessibility.sources.raster.surfaces import sample_heights
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from pyproj import CRS
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.sources.checks import Finding
     from accessibility.study.study import Study
 
 HEIGHT_CODES = ("steep-streets", "heights-unit", "heights-impossible", "heights-missing")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.errors import Finding
 from accessibility.geo.arrays import finite_rows
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.surface import FAR_M
 from accessibility.quality.impact import WeighedFinding, change_text, points_of
-from accessibility.sources.checks import Finding
 from accessibility.sources.quantities import ages_of
 from accessibility.standards import Rule, Standard
 from accessibility.study.loading.context import is_raster

@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.geo.arrays import finite_rows, meeting_pairs
 from accessibility.geo.projection import WGS84
-from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import DIVISIONS, attributes, cell_text, find_column
 from accessibility.sources.tables.reading import HeldTable, checked_path, held_polygons, read_table, readable
 from accessibility.sources.vectors import read_vector, refuse_broken_shapes, refuse_shapes_off_earth

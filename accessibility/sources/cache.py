@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility import __version__
-from accessibility.errors import InputError
-from accessibility.sources.checks import Finding
+from accessibility.errors import Finding, InputError
 from accessibility.sources.files import write_aside
 from accessibility.streets.network import Network
 

@@ -6,8 +6,7 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from accessibility.errors import InputError
-from accessibility.sources.checks import Finding
+from accessibility.errors import Finding, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

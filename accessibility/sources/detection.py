@@ -10,9 +10,9 @@ import numpy as np
 import shapely
 from pyproj import CRS
 
+from accessibility.errors import Finding
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import DATUMS, WGS84, from_wgs84, to_wgs84, transform
-from accessibility.sources.checks import Finding
 from accessibility.sources.street_store import PlacedStreets
 from accessibility.sources.tables.points import boxed
 from accessibility.sources.tables.reading import GEO_SUFFIXES

@@ -9,9 +9,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.sources.cache import files_beside, sha256_file
-from accessibility.sources.checks import Finding
 from accessibility.sources.files import absence, is_file
 from accessibility.sources.vectors import read_vector
 from accessibility.streets.graphs import read_graph, read_graphml_file

@@ -7,8 +7,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from accessibility.errors import InputError
-from accessibility.sources.checks import Finding
+from accessibility.errors import Finding, InputError
 from accessibility.sources.tables.columns import attributes, columns_meaning, numbers, year_of
 from accessibility.wording import day_text, plain_words
 

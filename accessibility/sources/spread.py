@@ -10,11 +10,10 @@ import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.areas import locate
-from accessibility.sources.checks import Finding
 from accessibility.sources.raster.cells import (
     MAX_PARTS,
     WALKABLE_CELL_M,

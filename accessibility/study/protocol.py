@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from accessibility.demand import Demand
+    from accessibility.errors import Finding
     from accessibility.measures.catchments import Catchments
     from accessibility.measures.coverage import Coverage
     from accessibility.settlement import Density
     from accessibility.sites import Sites
     from accessibility.siting.plan import SitingPlan
-    from accessibility.sources.checks import Finding
     from accessibility.standards import Standard, Walker
     from accessibility.streets.network import Network
     from accessibility.streets.snapping import Snapped

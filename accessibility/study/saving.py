@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from accessibility.errors import InputError, OutputError
+from accessibility.errors import Finding, InputError, OutputError, OutsideFinding
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84
 from accessibility.settlement import Density
 from accessibility.sources.cache import sha256_file
-from accessibility.sources.checks import Finding, OutsideFinding
 from accessibility.sources.detection import ReadingFinding
 from accessibility.sources.files import write_folder
 from accessibility.sources.lines import write_saved

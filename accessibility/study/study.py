@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from accessibility.errors import checked
+from accessibility.errors import Finding, checked
 from accessibility.geo.arrays import Frozen
 from accessibility.measures.catchments import Catchments, Ledger, measure_redundancy, trace_catchments
 from accessibility.measures.explanation import Explanation, explain_place
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from accessibility.settlement import Density
     from accessibility.sites import Sites
     from accessibility.siting import Conditions, SitingPlan
-    from accessibility.sources.checks import Finding
     from accessibility.sources.osm.extracts import Extract
     from accessibility.streets.network import Network
     from accessibility.study.reaching import CoverageTerms, Limit

@@ -18,12 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import read_crs, transform
 from accessibility.measures.tables import as_text, values_by_id
 from accessibility.sources.cache import code_digest, sha256_file
-from accessibility.sources.checks import Finding
 from accessibility.sources.components import lead_somewhere
 from accessibility.sources.files import alone, lock_of, sweep, write_aside, write_folder
 from accessibility.sources.lines import fingerprints

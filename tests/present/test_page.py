@@ -283,7 +283,7 @@ def test_a_proposal_is_told_with_its_proof_and_never_more_than_it_is(case: str, 
 
 
 def test_every_code_of_a_finding_is_said_in_both_languages() -> None:
-    from accessibility.sources.checks import NOTES  # noqa: PLC0415
+    from accessibility.errors import NOTES  # noqa: PLC0415
 
     said = _sentences("report")
     assert [code for code in NOTES if f"finding_{code}" not in said] == []

@@ -14,8 +14,8 @@ import worlds
 
 import accessibility
 from accessibility import Coverage, InputError, OutputError, measure_coverage
+from accessibility.errors import Finding
 from accessibility.present.manifest import Run, _relative, record_run, write_manifest
-from accessibility.sources.checks import Finding
 
 KEYS = [
     "version",

@@ -11,10 +11,9 @@ import osmnx
 import pytest
 import worlds
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.sources import cache, lines
 from accessibility.sources.cache import cached_network, code_digest, sha256_file
-from accessibility.sources.checks import Finding
 from accessibility.study.study import read_study
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from accessibility.sources.osm.tags import levels_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.sources.checks import Finding
+    from accessibility.errors import Finding
 
 GEOD = Geod(ellps="WGS84")
 REAL = ROOT.parent / "shared" / "data"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from accessibility.sources.checks import Finding
+    from accessibility.errors import Finding
 
 LOCKED = {"barrier": "gate", "locked": "yes"}
 DISTRICT = {"type": "boundary", "boundary": "administrative", "admin_level": "8", "name": "Town", "population": "900"}

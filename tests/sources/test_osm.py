@@ -27,7 +27,7 @@ from accessibility.streets.snapping import snap_points
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.sources.checks import Finding
+    from accessibility.errors import Finding
 
 GEOD = Geod(ellps="WGS84")
 REAL = ROOT.parent / "shared" / "data"

@@ -16,8 +16,8 @@ from worlds import hexagon
 
 import accessibility as acc
 from accessibility import InputError
+from accessibility.errors import OutsideFinding
 from accessibility.quality import measure_quality
-from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding
 from accessibility.streets.network import PER_EDGE
 from accessibility.study.robustness import coordinate_ways, official_counts

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.demand import Demand
-    from accessibility.sources.checks import Finding
+    from accessibility.errors import Finding
 
 METRES = CRS.from_epsg(32649)
 HIGH, WIDE = 90, 120

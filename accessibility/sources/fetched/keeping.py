@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 
-from accessibility.errors import OutputError
+from accessibility.errors import Finding, OutputError
 from accessibility.geo.projection import WGS84
-from accessibility.sources.checks import Finding
 from accessibility.sources.osm.features import Feature, places_frame
 from accessibility.sources.osm.tags import parse_tags
 from accessibility.wording import day_text

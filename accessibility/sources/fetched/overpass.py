@@ -21,9 +21,8 @@ import geopandas as gpd
 import osmnx
 import shapely
 
-from accessibility.errors import InputError, OutputError
+from accessibility.errors import Finding, InputError, OutputError
 from accessibility.geo.projection import WGS84, local_crs
-from accessibility.sources.checks import Finding
 from accessibility.sources.fetched.remote import reason_of
 from accessibility.sources.osm.features import Feature, places_frame
 from accessibility.streets.foot import LIKE_STREETS, NODE_KEYS, WAY_KEYS

@@ -18,9 +18,8 @@ from osmium.osm import AREA, NODE, RELATION, WAY
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from accessibility.errors import InputError, OutputError
+from accessibility.errors import Finding, InputError, OutputError
 from accessibility.sources.cache import HELD, cached_network, kept_file, load_arrays, sha256_file, store_arrays
-from accessibility.sources.checks import Finding
 from accessibility.sources.files import absence, is_file, is_full, no_room, passing_folder
 from accessibility.sources.osm.blocks import BlockLayer
 from accessibility.sources.osm.features import (

@@ -11,9 +11,8 @@ import pandas as pd
 import shapely
 from pyproj import Geod
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.geo.projection import WGS84, local_crs, transform
-from accessibility.sources.checks import Finding
 from accessibility.sources.osm.tags import (
     BUILDING_KEYS,
     Use,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from accessibility.errors import Finding
 from accessibility.geo.arrays import are_among, spans
-from accessibility.sources.checks import Finding
 from accessibility.sources.files import no_room
 from accessibility.sources.osm.pbf import DrawnWays, Nodes, Tags, objects_of
 from accessibility.sources.osm.topology import NOWHERE, STREET, MarkedNodes, Ways, off_earth

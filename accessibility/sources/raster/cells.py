@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.geo.projection import WGS84, transform
 from accessibility.settlement import CELL_M, GRID, to_grid
-from accessibility.sources.checks import Finding
 from accessibility.sources.raster.reading import Cells, read_population_raster
 
 if TYPE_CHECKING:

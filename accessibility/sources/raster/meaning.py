@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pyproj import CRS, Geod
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.geo.projection import WGS84, transform
-from accessibility.sources.checks import Finding
 from accessibility.sources.quantities import PER_AREA, counted_instead, held_instead, part_of_people, shown_instead
 
 if TYPE_CHECKING:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pyproj import CRS
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.geo.projection import WGS84, Bounds, earth_crs, transform
-from accessibility.sources.checks import Finding
 from accessibility.sources.raster.meaning import (
     CROWDED_KM2,
     IMPOSSIBLE_KM2,

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.geo.projection import WGS84, transform
-from accessibility.sources.checks import Finding
 from accessibility.sources.files import spellable, write_aside
 from accessibility.sources.raster.reading import checked_grid, opened_raster, read_values
 from accessibility.sources.tables.reading import checked_path, readable

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.sources.areas import rows_of_districts
-from accessibility.sources.checks import Finding
 from accessibility.sources.quantities import refuse_no_persons, report_no_persons
 from accessibility.sources.spread import may_be_sums, report_far_apart, report_wide, same_places
 from accessibility.sources.tables.columns import (

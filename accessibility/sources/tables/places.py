@@ -14,10 +14,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.geo.projection import geodesics
 from accessibility.sites import KIND_OF
-from accessibility.sources.checks import Finding
 from accessibility.sources.quantities import held_instead
 from accessibility.sources.tables.columns import (
     ALIASES,

@@ -13,10 +13,9 @@ import pandas as pd
 import shapely
 from pyproj import CRS
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import DATUMS, WGS84, geodesics, plain_datum, to_wgs84, transform
-from accessibility.sources.checks import Finding
 from accessibility.sources.quantities import ages_of
 from accessibility.sources.tables.columns import SHOWN, attributes, find_column, parse_numbers, rows_text
 from accessibility.sources.tables.rows import is_total

@@ -15,10 +15,9 @@ import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import DATUMS, WGS84, plain_datum, to_wgs84, transform
-from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import AXES, attributes, find_column, parse_numbers, rows_text
 from accessibility.sources.tables.plausibility import report_other_system, report_two_places
 

@@ -20,8 +20,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from accessibility.errors import InputError
-from accessibility.sources.checks import Finding
+from accessibility.errors import Finding, InputError
 from accessibility.sources.decoding import decode_text
 from accessibility.sources.files import absence, is_file, is_full, no_room, passing_folder
 from accessibility.sources.tables.columns import SHOWN, attributes, cell_text, rows_text

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.settlement import SETTING_WORDS, URBAN_RURAL_CODES
-from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import JOINER, NUMBER, SHOWN, attributes, find_column
 from accessibility.standards import SETTINGS
 from accessibility.wording import plain_words

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.sources.checks import Finding
+from accessibility.errors import Finding
 from accessibility.sources.osm.tags import is_ever_open
 from accessibility.sources.tables.columns import SHOWN, attributes
 from accessibility.sources.tables.doubts import casts_doubt, is_elsewhere, is_machine, is_named_doubtful

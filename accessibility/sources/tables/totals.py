@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.errors import InputError
-from accessibility.sources.checks import Finding
+from accessibility.errors import Finding, InputError
 from accessibility.sources.quantities import refuse_no_persons
 from accessibility.sources.tables.columns import numbers
 from accessibility.sources.tables.plausibility import are_voids

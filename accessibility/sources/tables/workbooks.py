@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
-from accessibility.errors import InputError
-from accessibility.sources.checks import Finding
+from accessibility.errors import Finding, InputError
 from accessibility.sources.tables import sheetcells
 from accessibility.sources.tables.cellformats import (
     PLAIN,

@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.geo.projection import WGS84
 from accessibility.settlement import classify_settings, read_settings, settings_from_codes
 from accessibility.sources.areas import locate, read_polygons
-from accessibility.sources.checks import Finding
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.raster.cells import (
     Placed,

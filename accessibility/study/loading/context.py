@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from platformdirs import user_cache_path
 
-from accessibility.errors import InputError
-from accessibility.sources.checks import Finding
+from accessibility.errors import Finding, InputError
 from accessibility.sources.fetched.keeping import Request
 from accessibility.sources.osm.extracts import BUILDINGS, DISTRICTS, NAMES, WATER, Extract, Need, place_need
 from accessibility.sources.tables.reading import TEXT_SUFFIXES, WORKBOOK_SUFFIXES

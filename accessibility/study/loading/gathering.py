@@ -9,13 +9,12 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError, warn_of
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84, Bounds, transform
 from accessibility.measures.walkers import others_of
 from accessibility.sources import lines
 from accessibility.sources.cache import cached_network, refuse_changed, stamp_files
-from accessibility.sources.checks import Finding, warn_of
 from accessibility.sources.components import Enclosed, enclose_placed
 from accessibility.sources.detection import ENOUGH, Surroundings, suspect_datum
 from accessibility.sources.fetched.keeping import keep_streets

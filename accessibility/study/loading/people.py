@@ -11,12 +11,11 @@ import pandas as pd
 import shapely
 
 from accessibility.demand import Demand
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError, OutsideFinding
 from accessibility.geo.arrays import absent, finite_rows
 from accessibility.geo.projection import WGS84, geodesics
 from accessibility.settlement import REACH_M
 from accessibility.sources.areas import locate, named_rows
-from accessibility.sources.checks import Finding, OutsideFinding
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.spread import over_buildings, over_parts, refuse_wide, sides_m, spread_over_buildings
 from accessibility.sources.tables.columns import SHOWN

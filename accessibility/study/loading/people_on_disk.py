@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 import shapely
 
 from accessibility.demand import Demand
+from accessibility.errors import Finding
 from accessibility.geo.arrays import finite_rows, read_words
 from accessibility.geo.projection import WGS84, transform
 from accessibility.settlement import Settlement
 from accessibility.sources.areas import locate
 from accessibility.sources.cache import HELD, Heaps, cuts_of, some_of
-from accessibility.sources.checks import Finding
 from accessibility.sources.tables.totals import Scale, compare_counts, in_none, read_totals
 from accessibility.standards import SETTINGS
 from accessibility.streets.search.packing import hilbert_keys

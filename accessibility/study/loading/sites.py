@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from accessibility.errors import InputError
+from accessibility.errors import Finding, InputError
 from accessibility.geo.projection import WGS84, Bounds
 from accessibility.sites import KIND_OF, Sites
 from accessibility.sources.areas import AreaSpec, distinguish_districts, locate, overlaps, read_areas, with_table
-from accessibility.sources.checks import Finding
 from accessibility.sources.detection import Surroundings, suspect_datum
 from accessibility.sources.fetched.keeping import keep_places
 from accessibility.sources.osm import extracts as osm

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
+    from accessibility.errors import Finding
     from accessibility.geo.projection import Bounds
-    from accessibility.sources.checks import Finding
     from accessibility.sources.raster.reading import Cells, CellSurvey
     from accessibility.study.loading.context import Loading
 
