@@ -13,6 +13,7 @@ from pyproj.exceptions import CRSError, ProjError
 from accessibility.errors import InputError
 from accessibility.geo.arrays import absent, starts_of
 from accessibility.geo.projection import MAX_STRETCH, WGS84, local_crs, segment_lengths, stretch_of, transform
+from accessibility.streets.doubles import said_twice
 from accessibility.streets.foot import (
     LIFT,
     ON_FOOT,
@@ -24,6 +25,7 @@ from accessibility.streets.foot import (
     is_lift,
     long_tunnels,
 )
+from accessibility.streets.lines import refuse_degrees
 from accessibility.streets.spelling import Judged, Said, flags_of, judge_rows, node_tags, reasons
 
 if TYPE_CHECKING:
@@ -66,6 +68,11 @@ class _Edge:
         data = self.data | {"climb_m": -self.data["climb_m"]}
         return replace(self, ends=self.ends[::-1], shape=self.shape[::-1], data=data, factor=self.factor[::-1])
 
+    def told(self) -> tuple[Any, ...]:
+        """Return all that makes it another edge than others."""
+        about = (str(self.data.get(name)) for name in (*_NUMBERS, *_SQUARES, "closed", "told_s"))
+        return self.ends, str(self.length), self.shape.tobytes(), self.factor, *about
+
 
 def read_graph(
     graph: nx.Graph[Any], *, crs: object = None, foot: FootAccess | None = None
@@ -75,7 +82,9 @@ def read_graph(
     source, nodes = _declared(graph, crs), list(graph.nodes)
     given = np.array([_coordinates(node, graph.nodes[node]) for node in nodes], dtype=np.float64)
     target = _target(given, source)
-    edges, judged, said = _judged(_edge_rows(graph, nodes, given), foot)
+    rows = _edge_rows(graph, nodes, given)
+    refuse_degrees(np.array([np.hypot(*np.diff(edge.shape, axis=0).T).sum() for edge in rows]), source)
+    edges, judged, said = _judged(rows, foot)
     tags = [node_tags(graph.nodes[node]) for node in nodes]
     at, ends = _cut_at_gates(edges, judged, tags, foot)
     said |= _timed(said, tags)
@@ -85,7 +94,9 @@ def read_graph(
     numbers = {name: np.array([edge.data[name] for edge in edges], dtype=np.float32) for name in _NUMBERS}
     kinds, integer = sorted({*judged.kinds.tolist()}) or ["road"], all(isinstance(n, int | np.integer) for n in nodes)
     signals, lifts = _passed(edges, judged, tags)
-    carried = Carried(kinds=judged.kinds, edges=ends, length_m=length_m, ride_s=judged.ride_s, lifts=lifts)
+    carried = Carried(
+        kinds=judged.kinds, edges=ends, length_m=length_m, ride_s=_rides(edges, judged, length_m), lifts=lifts
+    )
     told = np.array(["told_s" in edge.data for edge in edges], dtype=np.bool_)
     return {
         "node_xy": transform(given, source, target)[at],
@@ -244,14 +255,20 @@ def _judged(edges: list[_Edge], foot: FootAccess) -> tuple[list[_Edge], Judged, 
     said = judged.said | _made_for_cars(edges, judged)
     if judged.refused:
         said["not-walkable"] = (judged.refused.total(), f"edges may not be walked{reasons(judged.refused)}")
-    found = []
-    for row in kept:
+    found: dict[tuple[Any, ...], tuple[int, _Edge]] = {}
+    for row in kept.tolist():
         edge, direction = edges[row], judged.walks[row].direction
         # osmnx marks an edge that runs against its way; the way's tags are about the way.
         against = (direction < 0) != (direction != 0 and str(edge.data.get("reversed", "")).lower() == "true")
-        found.append(edge.turned() if against else edge)
-    walks = [judged.walks[row] for row in kept]
-    return found, replace(judged, walks=walks, kinds=judged.kinds[kept]), said
+        edge = edge.turned() if against else edge
+        told = edge.told() if direction else min(edge.told(), edge.turned().told())
+        found.setdefault(
+            (told, abs(direction), judged.walks[row]._replace(direction=0), judged.kinds[row]), (row, edge)
+        )
+    said |= said_twice(len(kept) - len(found), "edges")
+    rows = [row for row, _ in found.values()]
+    walks = [judged.walks[row] for row in rows]
+    return [edge for _, edge in found.values()], replace(judged, walks=walks, kinds=judged.kinds[rows]), said
 
 
 def _judge(edges: list[_Edge], foot: FootAccess) -> Judged:
@@ -302,6 +319,14 @@ def _passed(
     lift[ends[judged.kinds == LIFT]] = False  # the edge itself is the lift
     signal = np.array([has_signals(tag) for tag in tags], dtype=np.bool_)[ends].mean(axis=1)
     return np.where(np.isin(judged.kinds, ON_FOOT), signal, 0).astype(np.float32), lift[ends].mean(axis=1)
+
+
+def _rides(edges: list[_Edge], judged: Judged, length_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the seconds of each ferry: what its way takes, shared by the edges that are pieces of the way."""
+    ways = [str(edge.data.get("osmid", row)) if judged.ride_s[row] else "" for row, edge in enumerate(edges)]
+    way = np.unique(ways, return_inverse=True)[1].ravel()
+    whole = np.bincount(way, weights=length_m)[way] if len(way) else length_m
+    return judged.ride_s * np.divide(length_m, whole, out=np.ones(len(way)), where=whole > 0)
 
 
 def _lengths(

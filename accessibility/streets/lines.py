@@ -17,6 +17,7 @@ from scipy.spatial import KDTree
 from accessibility.errors import InputError
 from accessibility.geo.arrays import meeting_pairs, spans, starts_of
 from accessibility.geo.projection import WGS84, local_crs, segment_lengths, transform
+from accessibility.streets.doubles import drawn_twice
 from accessibility.streets.foot import Carried, Delays, FootAccess, long_tunnels
 from accessibility.streets.search.packing import label_components
 from accessibility.streets.spelling import Said, flags_of, judge_rows, reasons
@@ -249,11 +250,7 @@ def _as_degrees(table: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, Said]:
     """Return one row per single line in EPSG:4326, and how many rows have no geometry or no length."""
     there = ~(table.geometry.isna() | table.geometry.is_empty)
     rows = table[there].explode(ignore_index=True)
-    longest = float(shapely.length(rows.geometry.to_numpy()).max(initial=0.0))
-    if table.crs.is_projected and 0 < longest < _LEAST_LONGEST:
-        name = table.crs.name
-        msg = f"no line is a metre long in {name}, the longest has {longest:.3g} m: are its coordinates degrees?"
-        raise InputError(msg)
+    refuse_degrees(shapely.length(rows.geometry.to_numpy()), table.crs)
     try:
         rows = rows.set_geometry(shapely.force_2d(rows.geometry.to_numpy()), crs=table.crs).to_crs(WGS84)
     except ProjError as error:
@@ -277,6 +274,14 @@ def _as_degrees(table: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, Said]:
         "zero-length": (int((~long).sum()), "lines without length set aside"),
     }
     return rows[long], {code: (count, text) for code, (count, text) in said.items() if count}
+
+
+def refuse_degrees(lengths: NDArray[np.float64], crs: CRS) -> None:
+    """Refuse lines in metres of which none is a metre long."""
+    longest = float(lengths.max(initial=0.0))
+    if crs.is_projected and 0 < longest < _LEAST_LONGEST:
+        msg = f"no line is a metre long in {crs.name}, the longest has {longest:.3g} m: are its coordinates degrees?"
+        raise InputError(msg)
 
 
 def _swap_hint(rows: gpd.GeoDataFrame) -> str:
@@ -313,7 +318,11 @@ def _walkable(rows: gpd.GeoDataFrame, foot: FootAccess) -> tuple[gpd.GeoDataFram
         said["lines-alone"] = (len(rows), f"{text}; the extract itself has them")
     if refused:
         said["not-walkable"] = (refused.total(), f"lines may not be walked{reasons(refused)}")
-    lines = found[judged.flags("walkable")].reset_index(drop=True)
+    lines = found[judged.flags("walkable")]
+    directed = lines["oneway"] | (lines["climb_m"] != 0) | (lines[list(_SLOPES)] != 1).any(axis=1)
+    again, twice = drawn_twice(lines.geometry.to_numpy(), directed.to_numpy(), lines.drop(columns="geometry"), "lines")
+    said |= twice
+    lines = lines[~again].reset_index(drop=True)
     if lines.empty:
         msg = f"no line that may be walked{reasons(refused)}; expected at least one"
         raise InputError(msg)

@@ -115,7 +115,7 @@ def _structures(text: str) -> list[dict[str, Any]]:
 
 Said = dict[str, tuple[int, str]]
 """What was found, by code: how often, and the rest of the sentence after the number."""
-COUNTED = frozenset({"not-walkable", "conditional-access", "no-geometry", "zero-length"})
+COUNTED = frozenset({"not-walkable", "conditional-access", "no-geometry", "zero-length", "drawn-twice"})
 """Codes of what is only counted; whatever else was found somebody should look at."""
 
 _OSM_TYPES = ("highway", "fclass")  # whose words are OpenStreetMap's; Geofabrik's shapefiles call the column fclass

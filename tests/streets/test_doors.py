@@ -11,6 +11,7 @@ import geopandas as gpd
 import networkx as nx
 import numpy as np
 import osmium
+import pandas as pd
 import pyogrio
 import pytest
 from osmfiles import node, relation, way, write_osm
@@ -19,7 +20,7 @@ import accessibility as acc
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.lines import read_graphml, read_lines
 from accessibility.sources.osm.extracts import read_network
-from accessibility.streets.foot import Carried, Delays
+from accessibility.streets.foot import Carried, Delays, FootAccess
 from accessibility.streets.graphs import read_graph
 
 if TYPE_CHECKING:
@@ -344,3 +345,57 @@ def test_who_rides_a_lift_past_a_floor_where_nobody_gets_in_waits_once() -> None
         lifts=np.zeros(5),
     )
     assert Delays(lift_s=60).seconds(between).tolist() == [30, 30, 0, 60, 0]
+
+
+def test_streets_drawn_twice_are_there_once(tmp_path: Path) -> None:
+    network, _ = read_network(town(tmp_path / "town.osm", plain=True))
+    frame = network.to_gdf()
+    backward = frame[~frame["oneway"]].copy()
+    backward.geometry = backward.reverse()
+    backward[["u", "v"]] = backward[["v", "u"]]  # which nobody asks
+    both = gpd.GeoDataFrame(pd.concat([frame, backward, frame[:3]], ignore_index=True), crs=frame.crs)
+    both.to_file(tmp_path / "twice.gpkg")
+    again, findings = read_lines(tmp_path / "twice.gpkg")
+    doubled = next(finding for finding in findings if finding.code == "drawn-twice")
+    assert doubled.count == len(backward) + 3
+    assert doubled.message.startswith(f"{doubled.count} lines lie on top of another one")
+    assert again.length_m.sum() == pytest.approx(network.length_m.sum())
+    np.testing.assert_allclose(minutes(again), minutes(network), rtol=1e-4, atol=0.2)
+
+
+def test_lines_that_differ_in_anything_are_no_doubles() -> None:
+    line = "LINESTRING (0 0, 50 0, 90 40)"
+    back = "LINESTRING (90 40, 50 0, 0 0)"
+    frame = gpd.GeoDataFrame(
+        {"highway": ["path", "steps", "path", "path", "path"], "climb_m": [0.0, 0.0, 5.0, 5.0, -5.0]},
+        geometry=gpd.GeoSeries.from_wkt([line, line, line, back, line]),
+        crs="EPSG:32632",
+    )
+    assert len(acc.Network.from_gdf(frame).edges) == 5 * 2  # each is cut where it meets the others
+    assert len(acc.Network.from_gdf(frame.iloc[[0, 0, 1]]).edges) == 2 * 2
+    graph: nx.MultiGraph[int] = nx.MultiGraph(crs="EPSG:32632")
+    graph.add_nodes_from((number, {"x": 90.0 * number, "y": 0.0}) for number in (1, 2))
+    for climb_m, highway in ((0.0, "path"), (0.0, "path"), (0.0, "steps"), (5.0, "path"), (-5.0, "path")):
+        graph.add_edge(1, 2, highway=highway, climb_m=climb_m)
+    graph.add_edge(2, 1, highway="path", climb_m=-5.0)  # the fourth, from its other end
+    fields, said = read_graph(graph)
+    assert fields["climb_m"].tolist() == [0, 0, 5, -5]
+    assert said["drawn-twice"][0] == 2
+
+
+def test_a_graph_in_degrees_that_says_it_is_in_metres_is_refused() -> None:
+    graph: nx.Graph[int] = nx.Graph(crs="EPSG:3857")
+    graph.add_nodes_from((number, {"x": 9.5 + number / 1_000, "y": 47.1}) for number in (1, 2, 3))
+    graph.add_edges_from([(1, 2), (2, 3)], length=76.0)
+    with pytest.raises(acc.InputError, match=r"longest has 0\.001 m: are its coordinates degrees\?"):
+        acc.Network.from_networkx(graph)
+
+
+def test_a_ferry_in_pieces_takes_what_the_whole_takes() -> None:
+    graph: nx.MultiDiGraph[int] = nx.MultiDiGraph(crs="EPSG:32632")
+    graph.add_nodes_from((number, {"x": 5e5 + 300.0 * number, "y": 52e5}) for number in (0, 1, 3))
+    for u, v in ((0, 1), (1, 3)):
+        for ends in ((u, v), (v, u)):
+            graph.add_edge(*ends, route="ferry", duration="00:15", osmid=7)
+    foot = FootAccess(ferries=True, ferry_wait_s=0)
+    assert read_graph(graph, foot=foot)[0]["fixed_s"].tolist() == pytest.approx([300, 600], abs=1)
