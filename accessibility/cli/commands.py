@@ -29,7 +29,7 @@ from accessibility.cli.arguments import (
 from accessibility.cli.blank import new_study
 from accessibility.cli.inputcommands import begin_from_files, fetch, geocode_list, print_json, progress_bar, serve
 from accessibility.cli.options import Options
-from accessibility.errors import InputError, visible
+from accessibility.errors import visible
 from accessibility.wording import Language, Wording, console_language, message_text
 
 if TYPE_CHECKING:

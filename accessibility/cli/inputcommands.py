@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path  # noqa: TC003 -- typer asks for it
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
