@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from pyproj import CRS
 
 from accessibility.errors import InputError
@@ -366,8 +367,6 @@ def read_settings(
     >>> read_settings(["12", "800"], ("valley", "hills"), {"valley": 0, "hills": 800}).tolist()
     ['valley', 'hills']
     """
-    import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
     row_of, words = pd.factorize(np.asarray(said, dtype=object))
     texts = [*(str(word).strip() for word in words), ""]  # the last one, -1, of rows that say nothing
     of = _in_bands(texts, bands) if bands else [t if t in settings else SETTING_WORDS.get(t, t) for t in texts]

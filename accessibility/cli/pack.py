@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from accessibility.cli.folder import CAPACITY, GROUPS, RESULTS, RunFolder
 from accessibility.cli.options import READING_STEPS, Options, Progress, Result, kept_draws
 from accessibility.cli.report_facts import (
@@ -54,7 +56,6 @@ from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    import pandas as pd
 
     from accessibility.cli.report_facts import Measured
     from accessibility.measures.coverage import Coverage
@@ -369,8 +370,6 @@ def _write_on_request(
 
 def _proposed(measured: Measured) -> pd.DataFrame:
     """Return the rows of ``sites.csv``; none, with its columns, where nothing was proposed."""
-    import pandas as pd  # noqa: PLC0415
-
     return pd.DataFrame(columns=list(PROPOSED_COLUMNS)) if measured.plan is None else measured.plan.table()
 
 

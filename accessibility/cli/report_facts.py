@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from accessibility import __version__
 from accessibility.errors import UnprovenError
@@ -40,8 +41,6 @@ from accessibility.standards import Rule, Standard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    import pandas as pd
 
     from accessibility.cli.folder import Subject
     from accessibility.measures.catchments import Ledger
@@ -296,8 +295,6 @@ def _proposal(measured: Measured) -> ProposalFacts | None:
 
 def tabulate_inputs(study: Subject) -> pd.DataFrame:
     """Return one row per file that a study reads, itself first: role, file, sha256."""
-    import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
     files = {"study": study.path, **study.inputs}
     rows = [{"role": role, "file": path.name, "sha256": sha256_file(path)} for role, path in files.items()]
     return pd.DataFrame(rows, columns=["role", "file", "sha256"])

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pandas as pd
 
 from accessibility.errors import InputError, checked, described, spell_number
 from accessibility.geo.arrays import Frozen, read_only, refuse
@@ -24,7 +25,6 @@ from accessibility.geo.arrays import Frozen, read_only, refuse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
     from accessibility.measures.catchments import Catchments
@@ -390,8 +390,6 @@ class TravelCosts(Frozen):
         >>> TravelCosts.from_table(table, cells=["a", "b"], sites=["R", "S"]).site.tolist()
         [1, 1]
         """
-        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
         lacking = [column for column in ("cell", "site", cost) if column not in table.columns]
         if lacking:
             msg = f"table of travel lacks columns {lacking}; it has {list(map(str, table.columns))}"

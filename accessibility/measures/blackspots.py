@@ -6,7 +6,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
+import shapely
+from scipy.spatial import cKDTree
 
 from accessibility.errors import InputError, spell_number
 from accessibility.geo.arrays import finite_rows
@@ -19,8 +23,6 @@ from accessibility.standards import M_PER_KM, S_PER_MIN
 from accessibility.streets.search.packing import label_components
 
 if TYPE_CHECKING:
-    import geopandas as gpd
-    import pandas as pd
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
@@ -135,8 +137,6 @@ def _check(min_people: float, link_m: float | None) -> None:
 
 def _clusters(xy: NDArray[np.float64], rows: NDArray[np.intp], link_m: float) -> list[NDArray[np.intp]]:
     """Return the demand rows of each cluster, in ascending order."""
-    from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
-
     if not len(rows):
         return []
     label = label_components(len(rows), *cKDTree(xy).query_pairs(link_m, output_type="ndarray").T)
@@ -185,8 +185,6 @@ class _Ground:
 
     def describe(self, rank: int, members: NDArray[np.intp]) -> dict[str, Any]:
         """Return a row of the table."""
-        import shapely  # noqa: PLC0415
-
         demand = self.coverage.demand
         people = demand.population[members]
         total = float(people.sum())
@@ -273,8 +271,6 @@ def _elderly(coverage: Coverage) -> NDArray[np.float64] | None:
 
 def _most(values: NDArray[Any], people: NDArray[np.float64]) -> str | None:
     """Return the value of most of the people, the first in the alphabet of several; None where none is known."""
-    import pandas as pd  # noqa: PLC0415
-
     known = ~pd.isna(values)
     if not known.any():
         return None
@@ -294,9 +290,6 @@ def _action(people: float, by_bank: float, by_candidate: float, streetless: floa
 
 
 def _table(rows: list[dict[str, Any]]) -> gpd.GeoDataFrame:
-    import geopandas as gpd  # noqa: PLC0415
-    import pandas as pd  # noqa: PLC0415
-
     kinds = {name: _column_type(name) for name in BLACKSPOT_COLUMNS}
     frame = pd.DataFrame(rows, columns=[*BLACKSPOT_COLUMNS, "geometry"]).astype(kinds)
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=WGS84)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
 from accessibility.geo.arrays import extent
 from accessibility.measures.marching import (
@@ -275,8 +276,6 @@ def _following(chains: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _polygons(xy: NDArray[np.float64], begin: NDArray[np.int64], hole: NDArray[np.bool_]) -> Any:
     """Return the multipolygon of rings, each shell before its holes."""
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
     first = np.append(np.flatnonzero(~hole), len(hole))
     many = np.array([0, len(first) - 1])
     return shapely.from_ragged_array(shapely.GeometryType.MULTIPOLYGON, xy, (begin, first, many))[0]
@@ -448,8 +447,6 @@ _GRID_DEG = 1e-7  # a centimetre: borders that areas share have the same vertice
 
 def draw_exactly(bands: Sequence[Strokes]) -> list[Any]:
     """Return the areas of strokes, each with those of the bands before it, right to a centimetre; slowly."""
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
     found: list[Any] = []
     for band in bands:
         lines = shapely.linestrings(band.ends)
@@ -465,8 +462,6 @@ def nest_areas(areas: Sequence[Any]) -> list[Any]:
     Where borders cross or touch, all areas get the same vertex: the plane is cut into faces along all borders, and
     each area is put together from its faces.
     """
-    import shapely  # noqa: PLC0415
-
     borders = shapely.union_all(shapely.boundary(np.array(areas, dtype=object)), grid_size=_GRID_DEG)
     faces = shapely.get_parts(shapely.polygonize([borders]))
     inside = shapely.point_on_surface(faces)
@@ -483,8 +478,6 @@ def _mostly_in(area: Any, faces: NDArray[np.object_], inside: NDArray[np.object_
     A face may have a sliver along a border, on the other side of it, for borders were moved to common vertices; of a
     point that stands on one nothing follows, and the greater part of the face decides.
     """
-    import shapely  # noqa: PLC0415
-
     border = shapely.boundary(area)
     shapely.prepare([area, border])
     found: NDArray[np.bool_] = shapely.contains(area, inside)

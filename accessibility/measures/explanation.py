@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
 import numpy as np
+import shapely
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     import folium
-    import geopandas as gpd
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
     from shapely import LineString, MultiLineString
@@ -154,8 +155,6 @@ class Explanation:
         title = f"{self.setting.capitalize()}, {'covered' if self.covered else 'not covered'}"
         if self.route is None:
             return draw_card(title, [], note=self.text)
-        import shapely  # noqa: PLC0415
-
         around = [] if self.streets is None else [shapely.get_coordinates(line) for line in self.streets.geoms]
         way = shapely.get_coordinates(self.route)
         turn = np.array([np.cos(np.radians(self.lat)), 1.0]) * _M_PER_DEG
@@ -190,9 +189,6 @@ class Explanation:
 
     def _layers(self) -> list[tuple[gpd.GeoDataFrame, str, float]]:
         """Return what is drawn, from the ground up, each with its colour and how wide it is."""
-        import geopandas as gpd  # noqa: PLC0415
-        import shapely  # noqa: PLC0415
-
         from accessibility.wording.cards import FAR, GAINED  # noqa: PLC0415
 
         ends = shapely.points([(self.lon, self.lat)])
@@ -211,8 +207,6 @@ class Explanation:
 
     def to_gdf(self) -> gpd.GeoDataFrame:
         """Return the way as a GeoDataFrame of one row, or none, to draw on a map."""
-        import geopandas as gpd  # noqa: PLC0415 -- `import accessibility` stays light
-
         rows = [] if self.route is None else [self.route]
         return gpd.GeoDataFrame(
             {"text": [self.text] * len(rows), "site": [self.site] * len(rows)}, geometry=rows, crs=WGS84
@@ -328,8 +322,6 @@ def _place(coverage: Coverage, lon: float, lat: float) -> Demand:
 
 def _way(now: Coverage, network: Network, rule: Rule, row: int) -> tuple[LineString | None, list[int]]:
     """Return the way from the one demand point to a site, in degrees, and the edges it walks."""
-    import shapely  # noqa: PLC0415
-
     edges: list[int] = []
     if row < 0:
         return None, edges
@@ -352,8 +344,6 @@ def _way(now: Coverage, network: Network, rule: Rule, row: int) -> tuple[LineStr
 
 def _around(network: Network, way: LineString | None, here: NDArray[np.float64]) -> MultiLineString | None:
     """Return the streets around a way, or around a place without one, in degrees."""
-    import shapely  # noqa: PLC0415
-
     route = here[None] if way is None else transform(shapely.get_coordinates(way), WGS84, network.crs)
     low, high = extent(route)
     room = max(_MARGIN_M, _MARGIN * float((high - low).max()))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from warnings import warn
 
 import numpy as np
+import pandas as pd
 
 from accessibility.errors import AccessibilityWarning, InputError, checked, spell_number
 from accessibility.geo.arrays import read_only, refuse
@@ -16,7 +17,6 @@ from accessibility.standards import S_PER_MIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["inequality"]
@@ -90,8 +90,6 @@ def inequality(
     >>> found.round(4).to_dict()
     {'gini': 0.3923, 'concentration': -0.3923}
     """
-    import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
     if isinstance(shown, Coverage):
         people = shown.demand.population if people is None else people
         given, more = shown.walk_s / S_PER_MIN, "worse"

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
+import shapely
 
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform, transform_shapes
@@ -19,8 +22,6 @@ from accessibility.streets.search.multisource import NO_LABEL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import geopandas as gpd
-    import pandas as pd
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
@@ -46,7 +47,6 @@ class Route:
 
     def line(self, network: Network, begin: NDArray[np.float64], end: NDArray[np.float64]) -> Any:
         """Return the way as a shapely line in the network's coordinate system, from point to point."""
-        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
         from shapely.ops import substring  # noqa: PLC0415
 
         parts = [np.asarray(begin, dtype=np.float64).reshape(1, 2)]
@@ -197,9 +197,6 @@ def trace_routes(coverage: Coverage, network: Network, pairs: pd.DataFrame | Non
     UnknownSiteError
         A site that is not there.
     """
-    import geopandas as gpd  # noqa: PLC0415 -- `import accessibility` stays light
-    import pandas as pd  # noqa: PLC0415
-
     party = _Party(coverage=coverage, network=network, on_foot=measure == "walk")
     found: list[dict[str, Any]] = []
     if pairs is None:
@@ -227,8 +224,6 @@ _OF_ROUTES = ("cell", "site", "walk_s", "metres", "ascent_m", "descent_m")
 
 
 def _rows_of(coverage: Coverage, pairs: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    import pandas as pd  # noqa: PLC0415
-
     missing = [name for name in ("cell", "site") if name not in pairs.columns]
     if missing:
         msg = f"pairs lack the column {missing[0]!r}; expected cell and site, as study.travel_times returns them"

@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
+import shapely
 
 from accessibility.errors import InputError, spell_number
 from accessibility.geo.arrays import extent
@@ -32,7 +35,6 @@ from accessibility.streets.snapping import NOWHERE, Snapped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import geopandas as gpd
     from numpy.typing import NDArray
     from pyproj import CRS
 
@@ -136,8 +138,6 @@ def trace_service_areas(
     >>> [round(float(edge)) for edge in area.to_crs(road.crs).total_bounds]
     [499970, -30, 500300, 30]
     """
-    import geopandas as gpd  # noqa: PLC0415
-
     bands = standard_bands(coverage.standard) if bands is None else bands
     check_bands(bands, side_m)
     drawn = _drawn(coverage, only)
@@ -291,7 +291,6 @@ class _Reach:
 
 def _circles(coverage: Coverage, drawn: NDArray[np.bool_], radius_m: float) -> Any:
     """Return the union of geodesic circles around sites, in degrees."""
-    import shapely  # noqa: PLC0415
     from pyproj import Geod  # noqa: PLC0415
 
     lonlat = coverage.sites.lonlat[drawn]
@@ -345,9 +344,6 @@ def trace_isochrones(
     gpd.GeoDataFrame
         ``site`` (None where they are together), ``limit`` (minutes or kilometres), ``measure``, ``people``, geometry.
     """
-    import geopandas as gpd  # noqa: PLC0415 -- `import accessibility` stays light
-    import pandas as pd  # noqa: PLC0415
-
     given = [limits] if isinstance(limits, Rule | str | int | float) else limits
     rules = [Rule.of(limit) for limit in given]
     measures = list(dict.fromkeys(rule.measure for rule in rules))

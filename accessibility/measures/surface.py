@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import shapely
+from scipy.spatial import cKDTree
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError, spell_number
@@ -65,8 +67,6 @@ class Places:
     @classmethod
     def of_points(cls, lonlat: NDArray[np.float64]) -> Places:
         """Return the places of points: their spacing is the median distance to the nearest neighbour."""
-        from scipy.spatial import cKDTree  # noqa: PLC0415
-
         found = lonlat[finite_rows(lonlat)]
         if not len(found):
             return cls(lonlat=lonlat, cell_m=_DEFAULT_CELL_M, grid=False)
@@ -143,8 +143,6 @@ class Footprint:
 
     def cells(self, xy: NDArray[np.float64]) -> NDArray[np.object_]:
         """Return polygons around ``(n, 2)`` points of `crs`, a little larger than the cells, one of eight in a row."""
-        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
         first, last, ring = xy, xy, self.ring
         if self.grid:
             ring, side = _SEAM * ring, np.array([self.width_m, self.height_m])
@@ -192,8 +190,6 @@ def shape_people(coverage: Coverage) -> NDArray[np.object_] | None:
     >>> shape_people(acc.measure_coverage(road, homes, outlet)) is None
     True
     """
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
     places = Places.of(coverage)
     if not places.all_areas or places.shapes is not None:
         return places.shapes if places.all_areas else None
@@ -206,8 +202,6 @@ def shape_people(coverage: Coverage) -> NDArray[np.object_] | None:
 
 def _lattice(xy: NDArray[np.float64]) -> tuple[float, float, float]:
     """Return width, height and turn of the cells of a grid: of the neighbours straight ahead, the median distance."""
-    from scipy.spatial import cKDTree  # noqa: PLC0415
-
     places = np.unique(np.round(xy, 1), axis=0)
     sample = places[:: max(1, len(places) // _SAMPLE)]
     k = min(_NEIGHBOURS + 1, len(places))
@@ -329,8 +323,6 @@ def _grid(
 
 
 def _inside(xy: NDArray[np.float64], network: Network, districts: gpd.GeoDataFrame | None) -> NDArray[np.bool_]:
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
     if districts is None:
         return np.ones(len(xy), np.bool_)
     area = districts.to_crs(network.crs).union_all()
@@ -400,8 +392,6 @@ def snap_to_nodes(
     >>> snap_to_nodes(street, np.array([[100.0, 30.0]])).leg_m.round().tolist()
     [104.0]
     """
-    from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
-
     k = len(xy)
     edge, fraction, leg = np.full(k, NOWHERE, np.int32), np.zeros(k), np.full(k, np.nan)
     usable = network.main_edges & ~network.private if public else network.main_edges
@@ -486,8 +476,6 @@ def measure_streets(network: Network, coverage: Coverage) -> StreetFigures:
 
 def _pieces(network: Network) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return middle and length of pieces of edges, short enough to lie in one cell or nearly so."""
-    import shapely  # noqa: PLC0415
-
     lines = network.lines()
     lines = lines[shapely.length(lines) > 0]  # between two equal points there is nothing to cut
     xy, edge = shapely.get_coordinates(shapely.segmentize(lines, _STEP_M), return_index=True)

@@ -6,8 +6,10 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import batches, finite_rows
@@ -19,7 +21,6 @@ from accessibility.wording import percent_text, share_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    import geopandas as gpd
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
@@ -247,9 +248,6 @@ def demand_table(coverage: Coverage, district: pd.Series[Any]) -> gpd.GeoDataFra
     InputError
         A series that names a demand point twice.
     """
-    import geopandas as gpd  # noqa: PLC0415 -- a second to load, and only this table has geometry
-    import shapely  # noqa: PLC0415
-
     demand = coverage.demand
     lonlat = demand.lonlat
     placed = finite_rows(lonlat)

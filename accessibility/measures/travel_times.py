@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
 
 from accessibility.errors import InputError, checked
 from accessibility.geo.arrays import absent
@@ -15,9 +17,7 @@ from accessibility.streets.search.elimination import by_node
 from accessibility.streets.snapping import NOWHERE
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
 
     from accessibility.measures.coverage import Coverage
     from accessibility.sites import Sites
@@ -125,7 +125,6 @@ class TravelTable:
 
     def table(self, coverage: Coverage) -> pd.DataFrame:
         """Return one row per pair: cell, site, kind, walk_s, metres."""
-        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
         def taken(ids: NDArray[np.object_], rows: NDArray[np.int64]) -> Any:
             """Make each id a cell of pandas once, and then take it for its pairs; or make the pairs, if fewer."""
@@ -143,8 +142,6 @@ class TravelTable:
 
     def wide(self, coverage: Coverage, by: str) -> pd.DataFrame:
         """Return one row per demand point, and of each kind of site the nearest, its seconds and its metres."""
-        import pandas as pd  # noqa: PLC0415
-
         labels = categories(coverage.sites, by)
         found = pd.DataFrame(index=pd.Index(coverage.demand.ids, name="cell"))
         for label in dict.fromkeys(labels.tolist()):
@@ -164,8 +161,6 @@ class TravelTable:
 
     def matrix(self, coverage: Coverage, measure: Along) -> csr_array[Any, tuple[int, int]]:
         """Return the seconds or metres as a matrix: one row per site, one column per demand point."""
-        from scipy.sparse import csr_array  # noqa: PLC0415 -- `import accessibility` stays light
-
         order = np.lexsort((self.demand, self.site))
         start = np.searchsorted(self.site[order], np.arange(len(coverage.sites) + 1))
         cost = self.walk_s if measure == "walk" else self.metres

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import Frozen, Named
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     import folium
     import geopandas as gpd
-    import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
     from accessibility.demand import Demand
@@ -199,8 +199,6 @@ class GroupCoverage(Frozen):
         >>> now.by("setting")[["population", "covered", "uncovered"]].values.tolist()
         [[30.0, 20.0, 10.0]]
         """
-        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
         demand = self.rest.demand
         people = demand.population if group is None else demand.groups.get(group, demand.population)
         covered, unreached = self._sums("covered", group), self._sums("unreached", group)
@@ -239,8 +237,6 @@ class GroupCoverage(Frozen):
         >>> now.by_group(pd.Series({"a": "East"}), ["East"])[["district", "group", "covered"]].values.tolist()[:2]
         [['East', '60+', 0.0], ['East', '(others)', 20.0]]
         """
-        import pandas as pd  # noqa: PLC0415
-
         labels = self.rest.labels(district).map(lambda name: NO_DISTRICT if pd.isna(name) else str(name)).to_numpy()
         outside = self.rest.demand.population[labels == NO_DISTRICT].sum() > 0
         rows = [*map(str, names), *([NO_DISTRICT] if outside else []), TOTAL]

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
@@ -21,7 +22,6 @@ from accessibility.wording.cards import safe_html
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    import geopandas as gpd
     from numpy.typing import NDArray
     from pyproj import CRS
 
@@ -217,8 +217,6 @@ def _nearest_streets(lonlat: Any, names: gpd.GeoDataFrame | None) -> list[str]:
     streets = None if names is None else _streets(names)
     if streets is None or not placed.size:
         return found
-    import geopandas as gpd  # noqa: PLC0415 -- `import accessibility` stays light
-
     points = gpd.GeoSeries(shapely.points(lonlat[placed]), crs=WGS84).to_crs(streets.metres)
     at, line = streets.tree.query_nearest(points.to_numpy(), max_distance=NEAR_STREET_M, all_matches=False)
     for place, street in zip(placed[at].tolist(), streets.names[line].tolist(), strict=True):

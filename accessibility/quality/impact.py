@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import shapely
+from scipy.spatial import cKDTree
 
 from accessibility.errors import Finding
 from accessibility.geo.arrays import finite_rows
@@ -123,8 +125,6 @@ def _missed(study: Study, now: Coverage) -> list[tuple[str, str, NDArray[np.bool
 
 def _over_water(study: Study, now: Coverage) -> tuple[str, str, NDArray[np.bool_]]:
     """Return whose straight way to their street crosses mapped water: nobody walks there."""
-    import shapely  # noqa: PLC0415 -- a study without an extract has no water
-
     at, network = now.snapped.demand, study.network
     found, rows = np.zeros(len(at), np.bool_), np.flatnonzero(at.snapped & (at.leg_m > 0))
     if len(study.water) and rows.size:
@@ -139,8 +139,6 @@ def _over_water(study: Study, now: Coverage) -> tuple[str, str, NDArray[np.bool_
 
 def _nearer_to_sealed(study: Study, now: Coverage, asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return ``(n,)`` whether a way of a compound that nobody could leave is nearer than the street taken."""
-    import shapely  # noqa: PLC0415 -- a study without such compounds needs none
-
     found = np.zeros(len(asked), np.bool_)
     sealed, rows = sealed_edges(study.network), np.flatnonzero(asked)
     if sealed.any() and rows.size:
@@ -197,8 +195,6 @@ def near_doubles(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
 
 def _clusters(xy: NDArray[np.float64], rows: NDArray[np.intp], within_m: float) -> Iterator[NDArray[np.intp]]:
     """Yield groups of two rows or more that are linked by steps of at most a distance."""
-    from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
-
     rows = rows[finite_rows(xy[rows])]
     if len(rows) < 2:  # noqa: PLR2004 -- a pair
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
+from scipy.spatial import cKDTree
 
 from accessibility.demand import Demand
 from accessibility.errors import Finding, OutsideFinding
@@ -132,8 +133,6 @@ def _settings_outside(
     study: Study, now: Coverage, lonlat: NDArray[np.float64], people: NDArray[np.float64]
 ) -> NDArray[np.str_]:
     """Return the setting of people outside: by density where that decides, else that of the nearest people inside."""
-    from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
-
     placed = finite_rows(now.demand.xy)
     inside = transform(now.demand.xy[placed], now.demand.crs, WGS84)
     if study.shifted_settings:

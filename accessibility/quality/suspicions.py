@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from accessibility.errors import Finding
 from accessibility.geo.arrays import finite_rows
@@ -156,8 +157,6 @@ def repeated_people(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
 
 def _twins(now: Coverage) -> Iterator[tuple[str, NDArray[np.bool_], str]]:
     """Yield the later rows of pairs at one place, or metres apart, with the same people."""
-    from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
-
     people = now.demand.population
     rows = np.flatnonzero(finite_rows(now.demand.xy) & (people > 0))
     if len(rows) < 2:  # noqa: PLR2004 -- a pair

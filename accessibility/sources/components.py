@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
 
 from accessibility.streets.foot import FERRY
 from accessibility.streets.network import MAIN_M
@@ -253,7 +254,6 @@ class Reached:
 
     def close(self) -> None:
         """Walk all ways back, once all are known."""
-        from scipy.sparse import coo_array  # noqa: PLC0415 -- `import accessibility` stays light
         from scipy.sparse.csgraph import breadth_first_order  # noqa: PLC0415
 
         ends, pairs = np.unique(np.concatenate(self._ends)), np.concatenate(self._leads)

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
@@ -116,8 +117,6 @@ def _paced(done: EditedStreets, edit: Pace) -> EditedStreets:
 
 
 def _opened(done: EditedStreets, edit: CompoundOpening) -> EditedStreets:
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
     done = cut_streets(done, _NO_ROWS, np.empty(0), _NO_ROWS)
     network, area = done.network, _projected(edit.area, done.network, edit)
     private = np.flatnonzero(network.private)
@@ -157,8 +156,6 @@ def _inside(
     done: EditedStreets, edit: Closure | Pace, area: BaseGeometry, wanted: NDArray[np.bool_]
 ) -> tuple[EditedStreets, Rows]:
     """Return the streets cut at the border of an area, and the rows of the pieces inside."""
-    import shapely  # noqa: PLC0415
-
     network, zone = done.network, _projected(area, done.network, edit)
     near = np.flatnonzero(wanted & boxes_meet(network, zone.bounds))
     lines = lines_of(network, near)
@@ -193,8 +190,6 @@ class _Joins:
 
 
 def _with_street(done: EditedStreets, edit: NewStreet) -> EditedStreets:
-    import shapely  # noqa: PLC0415
-
     network = done.network
     line = _projected(edit.line, network, edit)
     west, south, east, north = line.bounds
@@ -234,8 +229,6 @@ def _joins(
     network: Network, line: Any, streets: Rows, lines: NDArray[np.object_], *, bridge: bool
 ) -> tuple[Any, _Joins]:
     """Return a new street, its ends drawn on to the streets they join, and where it meets streets."""
-    import shapely  # noqa: PLC0415
-
     at, of = shapely.get_coordinates(shapely.intersection(lines, line), return_index=True)
     at, edge = (at[:0], streets[:0]) if bridge else (at, streets[of])
     along = shapely.line_locate_point(line, shapely.points(at))
@@ -259,8 +252,6 @@ def _end_of(
 
     A street that is closed is none, and a private one only where no public one is near.
     """
-    import shapely  # noqa: PLC0415
-
     streets, lines = near
     away = shapely.distance(lines, shapely.Point(xy))
     within = np.flatnonzero((away <= JOIN_M) & ~network.closed[streets])
@@ -329,8 +320,6 @@ def _appended(
 
 def _settled(done: EditedStreets, rows: Rows) -> EditedStreets:
     """Let who has no street within reach stand on new ones."""
-    import shapely  # noqa: PLC0415
-
     lines = lines_of(done.network, rows)
     found: dict[str, Any] = {}
     for name in ("people", "sites"):
@@ -369,8 +358,6 @@ def _marked(network: Network, edit: StreetEdit, rows: Rows, **changed: NDArray[n
 
 def _projected(geometry: BaseGeometry, network: Network, edit: StreetEdit) -> Any:
     """Return a geometry in the network's coordinate system."""
-    import shapely  # noqa: PLC0415
-
     found = transform_shapes(geometry, WGS84, network.crs)
     if not np.isfinite(shapely.get_coordinates(found)).all():
         x, y = shapely.get_coordinates(geometry)[0]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
 from accessibility.errors import InputError, checked
 from accessibility.wording import Wording
@@ -209,8 +210,6 @@ StreetEdit = NewStreet | Closure | Pace | CompoundOpening
 
 def _widened(area: BaseGeometry) -> BaseGeometry:
     """Return an area as it is, and of a line the area beside it, in degrees with a centimetre's digits."""
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
     if area.geom_type not in _LINE:
         return area
     a_degree = np.array([_M_PER_DEG * math.cos(math.radians(area.centroid.y)), _M_PER_DEG])
@@ -264,8 +263,6 @@ def geometry_of(given: Any, subject: str, kinds: tuple[str, ...]) -> BaseGeometr
     >>> geometry_of("POINT (111 30.7)", "opening", ("Point",)).wkt
     'POINT (111 30.7)'
     """
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
     wanted = " or ".join(kind.lower() for kind in kinds)
     found = _geometry(given, subject, kinds)
     if found.geom_type == "MultiLineString":
@@ -293,8 +290,6 @@ def geometry_of(given: Any, subject: str, kinds: tuple[str, ...]) -> BaseGeometr
 
 def _geometry(given: Any, subject: str, kinds: tuple[str, ...]) -> Any:
     """Return a shapely geometry of whatever was given for one."""
-    import shapely  # noqa: PLC0415
-
     if not isinstance(given, type) and hasattr(given, "geom_type"):
         return _of_table(given, subject) if hasattr(given, "to_crs") else given
     try:
@@ -325,8 +320,6 @@ def _depth(given: Any) -> int:
 
 def _of_table(given: Any, subject: str) -> Any:
     """Return the one geometry that the rows of a table make together, in degrees."""
-    import shapely  # noqa: PLC0415
-
     if given.crs is None:
         msg = f"{subject} is a {type(given).__name__} without a coordinate system; expected one (set_crs names it)"
         raise InputError(msg)
@@ -394,8 +387,6 @@ def edit_of(table: dict[str, Any]) -> StreetEdit:
 
 def _written(geometry: Any) -> list[Any]:
     """Return a geometry as pairs of longitude and latitude; what is more than one ring as GeoJSON nests them."""
-    import shapely  # noqa: PLC0415
-
     pairs: list[Any] = shapely.get_coordinates(geometry).tolist()
     match geometry.geom_type:
         case "Point":

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import shapely
 
 from accessibility.geo.arrays import starts_of
 
@@ -179,8 +180,6 @@ def _grades(
     network: Network, rows: NDArray[np.intp], heights_at: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
     """Return the climb of some edges, the slope of each of their pieces and its edge, and the share without heights."""
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
     length = network.length_m[rows]
     pieces = np.maximum(np.floor(length / STEP_M), 1).astype(np.intp)
     pieces[network.off_ground[rows]] = 1

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
 from accessibility.geo.arrays import Frozen, meeting_pairs, spans, starts_of
 from accessibility.streets.network import PER_EDGE, CutStreets, Network
@@ -56,8 +57,6 @@ def find_crossings(network: Network) -> Crossings:
     >>> find_crossings(cross).xy.tolist()
     [[50.0, 0.0]]
     """
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
     rows = np.flatnonzero(~network.off_ground & ~network.across)
     lines = network.lines(rows)
     tree = shapely.STRtree(lines)
@@ -80,8 +79,6 @@ def find_crossings(network: Network) -> Crossings:
 
 def join_crossings(network: Network, crossings: Crossings) -> Network:
     """Return the network with its streets cut at some crossings and joined there."""
-    import shapely  # noqa: PLC0415
-
     n = len(network.node_xy)
     junction = n + np.arange(len(crossings))
     junction[crossings.at] = crossings.node
@@ -135,8 +132,6 @@ def _inside(
     network: Network, rows: NDArray[np.intp], tree: Any
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
     """Return the places where two edges cross away from the ends of both, and those edges."""
-    import shapely  # noqa: PLC0415
-
     lines = tree.geometries
     one, other = meeting_pairs(tree)
     near = ~(network.outline[rows[one]] & network.outline[rows[other]])
@@ -378,8 +373,6 @@ def boxes_meet(network: Network, bounds: tuple[float, float, float, float]) -> N
 
 def lines_of(network: Network, rows: Rows) -> NDArray[np.object_]:
     """Return the lines of some edges."""
-    import shapely  # noqa: PLC0415
-
     counts = np.diff(network.shape_start)[rows]
     of = np.repeat(np.arange(len(rows)), counts)
     within = np.arange(len(of)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -390,8 +383,6 @@ def lines_of(network: Network, rows: Rows) -> NDArray[np.object_]:
 
 def fractions_on(network: Network, edge: Rows, xy: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return at which share of their edge points lie; within a hand's breadth of its end they are there."""
-    import shapely  # noqa: PLC0415
-
     lines = lines_of(network, edge)
     drawn = shapely.length(lines)
     along = shapely.line_locate_point(lines, shapely.points(xy))

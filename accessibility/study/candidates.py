@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+import shapely
+from scipy.spatial import cKDTree
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
     import geopandas as gpd
-    import pandas as pd
     from numpy.typing import NDArray
 
     from accessibility.demand import Demand
@@ -163,8 +165,6 @@ class _Ground:
 
     def stands(self, xy: NDArray[np.float64]) -> tuple[NDArray[np.bool_], Positions]:
         """Return whether a site that is put at each place stands there, and where it stands."""
-        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
         found = self.index().snap(xy, np.inf)
         fits = found.snapped & (found.leg_m <= _ON_STREET_M)
         if self.polygons is not None:
@@ -180,8 +180,6 @@ class _Ground:
 
     def ends(self) -> NDArray[np.float64]:
         """Return the places where one comes onto such edges: junctions, and where streets cross the border."""
-        import shapely  # noqa: PLC0415
-
         walkable = self.network.from_beside & ~self.network.private
         places = [self.network.node_xy[np.unique(self.network.edges[walkable])]]
         if self.polygons is not None:
@@ -200,9 +198,6 @@ def _places(needy: _Needy, ground: _Ground) -> NDArray[np.float64]:
     For most it is where they come onto the street themselves. Who does so where no site may stand comes to such
     places by their ends first.
     """
-    import shapely  # noqa: PLC0415
-    from scipy.spatial import cKDTree  # noqa: PLC0415
-
     onto, home = np.flatnonzero(needy.stand.snapped), needy.home_xy
     lines = needy.network.lines()[needy.stand.edge[onto]]
     street = home.copy()
@@ -283,8 +278,6 @@ def _spaced(
 
 def _merged(area: gpd.GeoDataFrame | gpd.GeoSeries | None, network: Network) -> Any:
     """Return the polygons as one, in the network's coordinates; None without an area."""
-    import shapely  # noqa: PLC0415
-
     if area is None:
         return None
     if area.crs is None:
@@ -331,8 +324,6 @@ def refuse_unfit(study: Studied, what: str, lon: float, lat: float) -> None:
     InputError
         A place outside the area, or in water.
     """
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
     place = shapely.Point(lon, lat)
     if study.districts is not None and not study.districts.covers(place).any():
         msg = f"{what} lies outside the area of {study.name}; expected a place inside"
@@ -401,8 +392,6 @@ def rank_changes(
     InputError
         No worker.
     """
-    import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
     if workers < 1:
         msg = f"workers is {workers}; expected 1 or more threads"
         raise InputError(msg)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from accessibility.demand import Demand
 from accessibility.errors import InfeasibleError, InputError
@@ -133,8 +134,6 @@ def _understood(cells: NDArray[Any]) -> NDArray[np.object_]:
 
 def _rural(now: Coverage) -> NDArray[np.bool_]:
     """Return ``(s,)`` whether the people nearest to each site are rural."""
-    from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
-
     demand, sites = now.demand, now.sites
     placed = np.flatnonzero(finite_rows(demand.xy))
     if not len(placed) or not len(sites):
@@ -293,8 +292,6 @@ class HeldPlans(Frozen):
         >>> held.table()[["plan", "most_regret_points"]].to_dict("records")[0]
         {'plan': 'by_inputs', 'most_regret_points': 0.0}
         """
-        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
         worth, error = self.sample.worth, self.sample.error
         held: tuple[tuple[str, SitingPlan | RobustPlan], ...] = (("by_inputs", self.plan), ("robust", self.robust))
         rows = [
@@ -331,8 +328,6 @@ class HeldPlans(Frozen):
         >>> held.differences()[["plan", "gain_points", "noise"]].to_dict("records")[-1]
         {'plan': 'instead', 'gain_points': 0.0, 'noise': True}
         """
-        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
         return pd.DataFrame([{"plan": name, **gain.record()} for name, gain in self.gains.items()])
 
     def sites(self) -> pd.DataFrame:
@@ -349,8 +344,6 @@ class HeldPlans(Frozen):
         >>> held.sites()[["id", "probability", "must_have", "robust"]].to_dict("records")
         [{'id': 'B1', 'probability': 1.0, 'must_have': True, 'robust': True}]
         """
-        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
         named = [*dict.fromkeys([*self.probability, *self.robust.selected, *self.plan.selected])]
         there = self.sample.problems[0].sites_at(self.sample.problems[0].rows(named))
         chance = np.array([self.probability.get(site, 0.0) for site in named])

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pandas as pd
 
 from accessibility.errors import InputError, checked
 from accessibility.geo.arrays import Frozen
@@ -17,7 +18,6 @@ from accessibility.wording import percent_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
@@ -233,8 +233,6 @@ class Uncertainty(Frozen):
         >>> sure.table()["source"].iloc[-1]
         'together'
         """
-        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
         tries = self.tries
         spread = _POINTS * tries.alone.std(axis=1)
         moved = _POINTS * (tries.alone.mean(axis=1) - self.share)
@@ -279,8 +277,6 @@ class Uncertainty(Frozen):
         >>> float(sure.by(side).loc["east", "high"])
         0.0
         """
-        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
         shown = self.now.by(series)[["covered_share"]]
         group = shown.index.get_indexer(pd.Index(self.now.demand.keyed(series)))
         missing = np.flatnonzero(shown.index.isna())
@@ -535,8 +531,6 @@ class Difference(Frozen):
         >>> opened.rows([0, 0, 100, 100, 25, 25], cells, homes.population)["noise"].tolist()
         [True, True, False, False, False, False]
         """
-        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
         sides = (self.then, self.now)
         then, now = (side.true_shares_of(cells.cell, cells.several, people, cells.gather) for side in sides)
         told = [_tell_gain(float(here), drawn) for here, drawn in zip(points, _POINTS * (then - now).T, strict=True)]

@@ -11,7 +11,10 @@ from itertools import combinations
 from math import factorial
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
+import shapely
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import Frozen, starts_of
@@ -21,7 +24,6 @@ from accessibility.streets.network import PER_EDGE, Network
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from accessibility.demand import Demand
@@ -102,8 +104,6 @@ class Changes(Frozen):
         >>> changes.table()["part"].tolist()
         ['built', 'mapped', 'outlets', 'people', 'total']
         """
-        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
         rows = [*self.points.items(), ("total", 100 * (self.after - self.before))]
         return pd.DataFrame(rows, columns=["part", "points"])
 
@@ -214,16 +214,12 @@ def deal_out(parts: Sequence[str], value: Callable[[frozenset[str]], float]) -> 
 
 def _lines(old: Snapshot, new: Snapshot) -> NDArray[np.object_]:
     """Return the streets of the first map in the second one's coordinate system."""
-    import geopandas as gpd  # noqa: PLC0415 -- `import accessibility` stays light
-
     lines = gpd.GeoSeries(old.network.lines(), crs=old.network.crs).to_crs(new.network.crs)
     return np.asarray(lines.to_numpy(), dtype=object)
 
 
 def _far_from(network: Network, lines: NDArray[np.object_]) -> NDArray[np.bool_]:
     """Return ``(m,)`` whether an edge lies over more than half of its length far from all of some lines."""
-    import shapely  # noqa: PLC0415
-
     several = np.maximum(np.ceil(network.length_m / _STEP_M), 1).astype(np.int64)
     edge = np.repeat(np.arange(len(several)), several)
     place = np.arange(len(edge)) - np.repeat(np.cumsum(several) - several, several)

@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
+from scipy.spatial import cKDTree
 
 from accessibility.geo.arrays import Frozen, Memo, finite_rows
 from accessibility.geo.projection import transform
@@ -357,9 +359,6 @@ def _own_first(found: Choices, at: Positions) -> Choices:
 
 def _spots(scene: Scene) -> Spots:
     """Return places every 20 m along the streets that people step onto from beside, each in the cell it lies in."""
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-    from scipy.spatial import cKDTree  # noqa: PLC0415
-
     network, shape = scene.network, scene.footprint
     n = len(scene.people_xy)
     rows = np.flatnonzero(network.from_beside & network.main_edges & ~network.closed)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import Frozen
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from accessibility.uncertainty.scene import Case, Scene
@@ -328,8 +328,6 @@ def _write(path: Path, found: list[NDArray[Any]]) -> None:
 
 def list_improvements(tries: Tries, trying: Trying, width: float) -> pd.DataFrame:
     """Return what each single improvement of the data would do to the bar; see `Uncertainty.improvements`."""
-    import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
     rows, spread = [], float(tries.true_shares.std())
     for name, case, errors, sites in _better(tries):
         then = trying.run(tries.scene, case, errors, alone=False)

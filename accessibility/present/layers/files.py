@@ -12,8 +12,10 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from accessibility.errors import visible
 from accessibility.geo.projection import WGS84
@@ -28,8 +30,6 @@ from accessibility.sources.files import spellable, write_aside, write_folder
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping, Sequence
-
-    import geopandas as gpd
 
     from accessibility.measures.coverage import Coverage
     from accessibility.present.layers.styles import Style
@@ -359,8 +359,6 @@ def geometry_type_of(layers: Mapping[str, gpd.GeoDataFrame], layer: str) -> str:
 
 def _people(sources: LayerSources) -> gpd.GeoDataFrame:
     """Return the demand points, as the cells or polygons they stand for where they were read as such."""
-    import shapely  # noqa: PLC0415
-
     people, shapes = sources.people, shape_people(sources.coverage)
     if shapes is None:
         return people
@@ -372,9 +370,6 @@ def _people(sources: LayerSources) -> gpd.GeoDataFrame:
 
 def _sites(sources: LayerSources) -> gpd.GeoDataFrame:
     """Return all sites; ``nearest_people`` are the covered people for whom the site is the nearest that counts."""
-    import geopandas as gpd  # noqa: PLC0415
-    import shapely  # noqa: PLC0415
-
     coverage, sites = sources.coverage, sources.coverage.sites
     decided = coverage.covered & (coverage.nearest >= 0)
     people = coverage.demand.population[decided]
@@ -420,8 +415,6 @@ def input_columns(coverage: Coverage) -> dict[str, dict[str, Any]]:
 
 
 def _proposed(sources: LayerSources) -> gpd.GeoDataFrame:
-    import geopandas as gpd  # noqa: PLC0415
-
     plan = sources.plan
 
     kinds = {name: "string" if name in _PROPOSED_TEXTS else "float64" for name in PROPOSED_COLUMNS} | {"rank": "int64"}
@@ -433,9 +426,6 @@ def _proposed(sources: LayerSources) -> gpd.GeoDataFrame:
 
 def _districts(sources: LayerSources) -> gpd.GeoDataFrame:
     """Return the districts with their row of ``districts.csv``; the rows without a polygon are left to that file."""
-    import geopandas as gpd  # noqa: PLC0415
-    import shapely  # noqa: PLC0415
-
     columns = list(district_columns(sources.coverage.standard, served=sources.coverage.service is not None))
     kinds = {**dict.fromkeys(columns, "float64"), "district": "string"}
     kinds |= dict.fromkeys(("outlets", "partner_banks"), "int64")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
@@ -20,7 +21,6 @@ from accessibility.streets.search.packing import hilbert_rank
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from accessibility.demand import Demand
@@ -297,8 +297,6 @@ def _check(switches: Switches, coverage: Coverage) -> None:
 
 def _districts(switches: Switches, demand: Demand) -> tuple[list[str], NDArray[np.int64]]:
     """Return the names of the districts, and which each demand point is in: the number of names where in none."""
-    import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
     found = switches.district.reindex(pd.Index(demand.ids))
     listed = pd.Index([*dict.fromkeys([*switches.names, *found.dropna().unique()])], dtype=object)
     codes = listed.get_indexer(pd.Index(found.to_numpy(dtype=object), dtype=object))

@@ -402,8 +402,6 @@ def edited_streets(network: Network, words: MapWords) -> list[dict[str, Any]]:
     >>> edited_streets(road, MapWords())
     []
     """
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
     pieces, layers = network.pieces, []
     if pieces is None:
         return []
