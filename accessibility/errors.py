@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, update_wrapper
-from numbers import Integral, Real
+from numbers import Integral, Rational, Real
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -388,6 +388,11 @@ def _is_beyond(value: Any, most: int) -> bool:
     return isinstance(value, Integral) and not -most <= int(value) <= most
 
 
+def _is_real(value: Any) -> bool:
+    """Return whether a value is a number that arrays know: no fraction of Python's."""
+    return isinstance(value, Real) and (isinstance(value, Integral) or not isinstance(value, Rational))
+
+
 def _is_flag(value: object) -> bool:
     return isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")
 
@@ -405,9 +410,9 @@ def _is_id(value: object) -> bool:
 
 _JUDGES: Mapping[str, Callable[[Any], bool]] = {
     "bool": _is_flag,
-    "float": lambda value: isinstance(value, Real) and not _is_flag(value) and not _is_beyond(value, _MOST_NUMBER),
+    "float": lambda value: _is_real(value) and not _is_flag(value) and not _is_beyond(value, _MOST_NUMBER),
     "int": lambda value: (
-        (isinstance(value, Integral) or (isinstance(value, Real) and value == value // 1))
+        (isinstance(value, Integral) or (_is_real(value) and value == value // 1))
         and not _is_flag(value)
         and not _is_beyond(value, _MOST_COUNT)
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,6 +97,7 @@ WRONG: dict[str, Any] = {
     "coverage": NOW,
     "scenario": acc.Scenario(),
     "masked": np.ma.masked_equal([1, -9], -9),
+    "fraction": Fraction(3, 2),
 }
 OF: dict[str, Any] = {"Sites": SITES, "Demand": PEOPLE, "Coverage": NOW, "Problem": PROBLEM, "SitingPlan": PLAN}
 OF |= {"Scenario": acc.Scenario(), "Standard": acc.Standard(), "Settings": acc.Settings()}
