@@ -8,7 +8,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from accessibility.errors import Finding, InputError
-from accessibility.sources.tables.columns import attributes, columns_meaning, numbers, year_of
+from accessibility.sources.tables.columns import attributes, columns_meaning, numbers
 from accessibility.wording import day_text, plain_words
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 PER_AREA = re.compile(
-    r"(?:/|\b(?:per|je|pro)\b)\s*(?:sq(?:uare|\.)?\s*)?(?:km|kilomet|mi\b|mi2|mile|ha\b|hectare|hektar|acre|m\^?2\b)"
+    r"(?:/|\b(?:per|je|pro)\b)\s*(?:1\s*)?(?:sq(?:uare|\.)?\s*)?(?:km|kilomet|mi\b|mi2|mile|ha\b|hectare|hektar|acre|m\^?2\b)"
     r"|\b(?:km|ha)\s*(?:\^|\*\*)?\s*-\s*[12]\b|[/每]\s*(?:平方公里|平方千米|公顷|亩|平方米)",
     re.IGNORECASE,
 )
@@ -46,15 +46,25 @@ _OTHERS = {
     "households": r"\bhouseholds?\b|\bhhs?\b|\bfamilies\b|户数|住户|家庭户|[(/]户(?=\)|$)",
     "visits": r"人次|\bvisits?\b",
     "dwellings": r"\bdwellings?\b|\bhousing units?\b|住房|套数",
-    "jobs": r"\bjobs?\b|\bemploy|就业|岗位",
-    "births or deaths": r"\bbirths?\b|\bdeaths?\b|出生|死亡",
-    "changes": r"\b(?:change|growth|increase|decrease|increment)\b|净增|增长|新增|增量|增减|变化",
+    "jobs": r"\bjobs?\b|\bemploy|\bworkers?\b|就业|岗位|职工",
+    "pupils or beds": r"\b(?:students?|pupils?|beds?)\b|学生|在校生|学位|床位",
+    "people by day": r"\bday ?(?:time)?\b|\bwork(?:ing)? ?days?\b|日间|白天",
+    "telephones": r"信令|\bsignall?ing\b|手机用户",
+    "people of a square kilometre": r"\bkm2\b|\bsq ?km\b",
+    "people whom something serves": r"(?:服务|覆盖|受益|惠及)(?:半径)?人口|\b(?:served|beneficiar(?:y|ies))\b",
+    "births or deaths": r"\bbirths?\b|\bdeaths?\b|\bpregnan|出生|死亡",
+    "changes": r"\b(?:change|diff|difference|growth|increase|decrease|increment)\b|净增|增长|新增|增量|增减|变化",
     "people registered there, wherever they live": r"户籍|户口|\bregistered\b|\bhukou\b",
     "people to come": (
-        r"(?:规划|设计|目标|预测|远期)年?末?(?:常住|总)?人口|人口(?:规模)?预测"
+        r"(?:规划|设计|目标|预测|远期)年?末?(?:常住|总)?人口|预测"
         r"|\b(?:projected|projections?|forecast|planned)\b"
     ),
-    "ranks or scores": r"\b(?:rank|ranking|score|index)\b|排名|名次|位次|得分|评分|指数",
+    "a mean, an extreme or an error": (
+        r"(?:^|[ (])(?:mean|avg|average|median|std|stdev|min|max|variance|uncertainty|error|err|se|ci)(?:$|[ )])"
+        "|平均|均值|最[大小]值|标准差"
+    ),
+    "numbers that were scaled": r"\b(?:norm|normali[sz]ed|z ?scores?|scaled|weights?)\b|归一化|标准化|权重",
+    "ranks or scores": r"\b(?:rank|ranking|score|index|idx)\b|排名|名次|位次|得分|评分|指数",
 }
 _SHOWS = {
     "land cover": r"\b(?:land ?(?:cover|use)|lulc|clcd|worldcover|globeland\d*|clc\d*)\b|土地(?:利用|覆)|地表覆盖",
@@ -63,7 +73,11 @@ _SHOWS = {
     "heights": r"\b(?:dem|dsm|dtm|srtm|elevation|slope|heights?)\b|高程|坡度|海拔|楼高",
     "lights": r"\b(?:night ?(?:time ?)?lights?|viirs|dmsp|ntl)\b|夜光|夜间灯光|灯光",
     "vegetation": r"\b(?:ndvi|evi|ndbi|ndwi)\b|植被",
-    "money": r"\bgdp\b|生产总值",
+    "money": r"\bgdp(?![a-z])|生产总值",
+    "buildings": r"\bbuildings?\b|建筑物",
+    "a mask": r"\bmask\b|掩膜",
+    "a travel time": r"\btravel ?times?\b|\bfriction\b|可达",
+    "a heat map": r"\bheat ?maps?\b|热力",
 }
 _PARTS = {
     "one sex": (
@@ -116,6 +130,17 @@ def counted_instead(text: str) -> str:
     """
     plain = plain_words(text)
     return next((what for what, pattern in _OTHERS.items() if re.search(pattern, plain)), "")
+
+
+def years_to_come(name: str) -> list[str]:
+    """Return the years after this one of which a name speaks.
+
+    Examples
+    --------
+    >>> years_to_come("GHS_POP_E2090_R2023A"), years_to_come("pop_2020"), years_to_come("grid_2097m")
+    (['2090'], [], [])
+    """
+    return [year for year in re.findall(r"(?<!\d)20\d\d(?!\d|\s*k?m(?![a-z]))", name) if year > day_text()[:4]]
 
 
 def shown_instead(name: str) -> str:
@@ -240,7 +265,7 @@ def report_no_persons(table: pd.DataFrame, column: str, source: str, *, given: b
     found = []
     said = (table.attrs.get("units", {}).get(column, ""), *map(unit_of_title, _titles(table)))
     unit = next((what for what in (counted_instead(column), *said) if what in _OTHERS), "")
-    if not unit and year_of(column) > int(day_text()[:4]):
+    if not unit and years_to_come(column):
         unit = "people to come"
     if unit:
         message = f"column {column!r} seems to count {unit}: whatever is said of people is said of these"

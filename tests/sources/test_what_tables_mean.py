@@ -20,9 +20,10 @@ from peopletables import read_people_table
 import accessibility as acc
 from accessibility.errors import InputError
 from accessibility.sources.areas import rows_of_districts
+from accessibility.sources.raster.meaning import report_unit_by_name
 from accessibility.sources.tables.people import PeopleSpec
 from accessibility.sources.tables.places import PlaceSpec, Role, read_sites
-from accessibility.sources.tables.reading import read_table
+from accessibility.sources.tables.reading import hold_table, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -299,3 +300,101 @@ def test_frames_of_other_libraries_are_read() -> None:
     outlets = pd.DataFrame({"lon": [114.0], "lat": [30.0]})
     study = acc.Study.of(street, Frame(), outlets, coordinates="WGS84")
     np.testing.assert_allclose(study.demand.population, [3])
+
+
+@pytest.mark.parametrize(
+    ("name", "aside"),
+    [
+        *(
+            (name, True)
+            for name in ("平均", "其中：女", "其中流动人口", "示例", "例：某某村", "上年同期", "2019年", "增长率")
+        ),
+        *((name, True) for name in ("Average", "of which women", "Std. dev.")),
+        *((name, False) for name in ("其中村", "例西村", "平均台社区", "均安镇", "Meanwood", "2019")),
+    ],
+)
+def test_rows_that_are_averages_parts_or_examples_are_nobody(tmp_path: Path, name: str, *, aside: bool) -> None:
+    path = csv(tmp_path, "村名,lon,lat,人口", "甲村,100,30,3", "乙村,101,30,5", f"{name},102,30,7")
+    frame = pd.DataFrame({"村名": ["甲村", "乙村", name], "lon": [100, 101, 102], "lat": 30, "人口": [3, 5, 7]})
+    for source in (path, hold_table("people", frame)):
+        found, findings = read_people_table(source, WGS84)
+        assert found["population"].sum() == (8 if aside else 15)
+        row = 4 if source is path else 3
+        said = {"extra-row": f"1 extra rows set aside: rows {row}"} if aside else {}
+        assert {code: text for code, text in told(findings).items() if code == "extra-row"} == said
+
+
+VILLAGES = ("甲,东镇,100.1,30,21", "乙,东镇,100.2,30,34", "丙,西镇,100.3,30,55", "丁,西镇,100.4,30,13")
+BLANKS = ("戊,,100.5,30,70", "己,,100.6,30,35", "庚,,100.7,30,35")
+
+
+@pytest.mark.parametrize(
+    ("sums", "count"),
+    [
+        (("东镇,东镇,100.1,30.1,55", "西镇,西镇,100.3,30.1,68"), 2),
+        ((",东镇,100.1,30.1,55", ",西镇,100.3,30.1,68"), 2),
+        (("东镇本级,东镇,100.1,30.1,55",), 0),  # one alone may be chance
+        (("辛,东镇,100.1,30.1,54", "壬,西镇,100.3,30.1,68"), 0),
+    ],
+)
+def test_rows_of_townships_among_their_villages_are_told(tmp_path: Path, sums: tuple[str, ...], count: int) -> None:
+    path = csv(tmp_path, "村名,乡镇,lon,lat,人口", *VILLAGES, *BLANKS, *sums)
+    _, findings = read_people_table(path, WGS84)
+    assert [f.count for f in findings if f.code == "sum-of-others"] == ([count] if count else [])
+    if count:
+        assert told(findings)["sum-of-others"] == (
+            "2 rows have as many people as all other rows of their 乡镇 together: rows 9, 10: are they their sums? "
+            "Without them 263 people"
+        )
+
+
+def test_small_numbers_of_a_township_may_add_up_by_chance(tmp_path: Path) -> None:
+    rows = [
+        "甲,东镇,100.1,30,1",
+        "乙,东镇,100.2,30,2",
+        "丙,东镇,100.3,30,3",
+        "丁,西镇,100.4,30,2",
+        "戊,西镇,100.5,30,2",
+    ]
+    _, findings = read_people_table(csv(tmp_path, "村名,乡镇,lon,lat,人口", *rows, "己,西镇,100.6,30,4"), WGS84)
+    assert "sum-of-others" not in told(findings)
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [("甲,1组,100.1,30,22", "rows-of-a-name"), ("甲,2组,100.1,30,22", ""), ("甲,1组,100.9,30,22", "")],
+)
+def test_a_row_of_the_name_and_place_of_another_one_is_told(tmp_path: Path, more: str, code: str) -> None:
+    rows = [f"{name},1组,100.{at},30,{20 + at}" for at, name in enumerate("甲乙丙丁戊己", start=1)]
+    found, findings = read_people_table(csv(tmp_path, "村名,组,lon,lat,人口", *rows, more), WGS84)
+    assert found["population"].sum() == 163
+    assert [f.code for f in findings if f.code == "rows-of-a-name"] == ([code] if code else [])
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["pop_mean", "avg_pop", "POP_STD", "workers", "在校学生", "服务人口", "daytime_pop", "pop_km2", "pop_diff"],
+)
+def test_columns_of_statistics_or_of_others_than_residents_are_told(tmp_path: Path, column: str) -> None:
+    _, findings = read_people_table(people(tmp_path, column), PeopleSpec(coordinates="WGS84", column=column))
+    assert "no-persons" in told(findings)
+
+
+@pytest.mark.parametrize("column", ["pop_1km2", "人口_2020", "demand", "residents", "常住人口", "pop_minhang"])
+def test_columns_that_may_be_of_residents_are_not_told(tmp_path: Path, column: str) -> None:
+    _, findings = read_people_table(people(tmp_path, column), PeopleSpec(coordinates="WGS84", column=column))
+    assert told(findings) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        *(("GHS_POP_E2090_GLOBE_R2023A.tif", "people to come"), ("pop2090_ssp2.tif", "people to come")),
+        *(("pop_mean_5x5.tif", "a mean, an extreme or an error"), ("gdp2020.tif", "money"), ("mask.tif", "a mask")),
+        *(("landscan-day.tif", "people by day"), ("手机信令.tif", "telephones")),
+        *((name, "") for name in ("chn_ppp_2020_UNadj.tif", "GHS_POP_E2020_GLOBE_R2023A.tif", "pop_2100m.tif")),
+    ],
+)
+def test_a_raster_named_after_a_year_to_come_or_a_statistic_is_told(name: str, unit: str) -> None:
+    found = report_unit_by_name(name)
+    assert [f"speaks of {unit};" in finding.message for finding in found] == [True] * bool(unit)

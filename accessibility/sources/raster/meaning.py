@@ -13,7 +13,14 @@ from pyproj import CRS, Geod
 
 from accessibility.errors import Finding, InputError
 from accessibility.geo.projection import WGS84, transform
-from accessibility.sources.quantities import PER_AREA, counted_instead, held_instead, part_of_people, shown_instead
+from accessibility.sources.quantities import (
+    PER_AREA,
+    counted_instead,
+    held_instead,
+    part_of_people,
+    shown_instead,
+    years_to_come,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +61,8 @@ def report_unit_by_name(name: str) -> list[Finding]:
     """Return a finding where a file speaks of other things than people, or of some, by its name; pd is a density."""
     stem = name.rsplit(".", 1)[0]
     held = held_instead(re.sub(r"(?<![^_])pd(?![^_])", "density", stem.casefold()))
-    unit = next(filter(None, (held, shown_instead(stem), counted_instead(stem))), "")
+    to_come = "people to come" if years_to_come(stem) else ""
+    unit = next(filter(None, (held, shown_instead(stem), counted_instead(stem), to_come)), "")
     if unit:
         message = f"the name of the file speaks of {unit}; read as people of each cell: is unit right?"
         return [Finding(code="unit-by-name", source=name, message=message)]

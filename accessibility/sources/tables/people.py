@@ -32,6 +32,7 @@ from accessibility.sources.tables.plausibility import (
 )
 from accessibility.sources.tables.points import FALLBACK, TableSpec, has_places, locate_rows, outlines, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
+from accessibility.sources.tables.repeats import report_again
 from accessibility.sources.tables.rows import settings_told
 from accessibility.sources.tables.standing import report_uninhabited
 from accessibility.standards import Rule
@@ -143,6 +144,7 @@ def read_people_rows(
     findings += _piles(places, values["population"], ids, source)
     read = {column, own, spec.setting, spec.district, spec.limit, *spec.groups.values(), *_axes(table, spec, source)}
     findings += report_repeated(table, places, values["population"], read, source)
+    findings += report_again(table, places, values["population"], read, source)
     findings += report_parts(table, values["population"], values["label"], read - {column, spec.setting}, source)
     shapes = outlines(table, spec, source=source)
     if shapes is not None:

@@ -24,8 +24,16 @@ from accessibility.errors import Finding, InputError
 from accessibility.sources.decoding import decode_text
 from accessibility.sources.files import absence, is_file, is_full, no_room, passing_folder
 from accessibility.sources.tables.columns import SHOWN, attributes, cell_text, rows_text
-from accessibility.sources.tables.rows import are_names, column_names, is_note, is_total, read_heading, without_totals
-from accessibility.sources.tables.workbooks import read_workbook
+from accessibility.sources.tables.rows import (
+    are_names,
+    column_names,
+    is_beside,
+    is_note,
+    is_total,
+    read_heading,
+    without_totals,
+)
+from accessibility.sources.tables.workbooks import read_workbook, shown_alike
 from accessibility.sources.vectors import read_vector, refuse_broken_shapes, refuse_unfolding_kmz
 
 if TYPE_CHECKING:
@@ -109,6 +117,8 @@ def _no_row(cells: Sequence[str], names: Sequence[bool], *, noted: bool) -> str:
         return "blank-row"
     if is_total(cells, names):
         return "subtotal-row"
+    if is_beside(cells, names):
+        return "extra-row"
     alone = len(filled) == 1 < len(names)
     return "footnote-row" if alone and (noted or _FOOTNOTE.match(unicodedata.normalize("NFKC", filled[0]))) else ""
 
@@ -409,7 +419,7 @@ def _of_cells(path: Path, sheet: str | None, encoding: str | None, findings: lis
         table = table_of_rows(book.rows, path.name, findings, marks)
         names = dict(enumerate(table.columns))
         units = {names[at]: unit for (row, at), unit in book.units.items() if at in names and row + 1 in table.index}
-        table.attrs |= {"sheet": book.name, "units": units, "shown": _shown_alike(table, book.shown)}
+        table.attrs |= {"sheet": book.name, "units": units, "shown": shown_alike(table, book.shown)}
         hidden = [names[at] for at in sorted(book.hidden & names.keys())]
         if hidden:
             message = f"columns are hidden in the sheet and read like the others: {', '.join(hidden[:SHOWN])}"
@@ -423,17 +433,6 @@ def _of_cells(path: Path, sheet: str | None, encoding: str | None, findings: lis
     table = table_of_rows(rows, path.name, findings)
     table.attrs["delimiter"] = delimiter
     return table
-
-
-def _shown_alike(table: pd.DataFrame, shown: Mapping[tuple[int, int], str]) -> dict[str, str]:
-    """Return in what columns are shown whose numbers are all divided alike for it."""
-    alike = {}
-    for at in {place for _, place in shown if place < len(table.columns)}:
-        column = table.columns[at]
-        units = {shown.get((row - 1, at), "") for row in table.index[table[column] != ""].tolist()}
-        if len(units) == 1:
-            alike[str(column)] = units.pop()
-    return alike
 
 
 def _refuse_markup(head: bytes, name: str) -> None:

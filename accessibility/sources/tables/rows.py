@@ -147,6 +147,27 @@ def is_total(cells: Sequence[str], names: Sequence[bool] = ()) -> bool:
     return any(map(_is_sum, named)) or ("" in cells and "total" in map(_plain, named))  # else a place of that name
 
 
+_BESIDE = re.compile(
+    r"(其中|例如?|[示样]例)[:\uff1a].*|其中(?!.*[村街路巷区镇乡]$).+|(平均|均)[值数]?|最[大小高低]值?|中位数|标准差|(增长|变化)[率量]"
+    r"|增减|同比|环比|(上|去)年(同期|数)?|(19|20)\d\d年[度末底]?|(填[写报])?[示样]例|例"
+    r"|(of which|including)\b.*|averages?|means?|medians?|maximum|minimum|std\.?( ?dev\.?)?|standard deviation",
+    re.IGNORECASE,
+)
+
+
+def is_beside(cells: Sequence[str], names: Sequence[bool] = ()) -> bool:
+    """Return whether a row names an average or a part of others, or an example, where a sum would have its name.
+
+    Examples
+    --------
+    >>> [is_beside(cells) for cells in (["平均", "12"], ["其中:女", "5"], ["1", "Average"], ["其中村"], ["例西村"])]
+    [True, True, True, False, False]
+    """
+    first = next((cell for cell in cells if cell and not cell.isdecimal()), "")
+    named = (cell for cell, is_name in zip(cells, names, strict=False) if is_name)
+    return any(_BESIDE.fullmatch(cell.strip()) is not None for cell in (first, *named))
+
+
 _NOTE = re.compile(r"[^:\uff1a\d]{1,12}(\uff1a\s*|:\s+)\S")
 
 
@@ -177,22 +198,28 @@ def without_totals(table: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list
         What the finding calls it.
     """
     total, pending = np.zeros(len(table), np.bool_), np.arange(len(table))
+    beside = total.copy()
     columns = attributes(table)
     for column, is_name in zip(columns, are_names(columns), strict=True):
         if is_name and table[column].dtype.kind not in "iuf":
-            total |= [_is_sum(str(cell)) for cell in table[column].to_numpy()]
+            cells = [str(cell) for cell in table[column].to_numpy()]
+            total |= [_is_sum(cell) for cell in cells]
+            beside |= [_BESIDE.fullmatch(cell) is not None for cell in cells]
     for column in columns:
         if not len(pending) or table[column].dtype.kind in "iuf":
             break
         cells = [str(cell).strip() for cell in table[column].to_numpy()[pending]]
         total[pending] |= [not _is_numbered(cell) and _names_total(_plain(cell)) for cell in cells]
+        beside[pending] |= [not _is_numbered(cell) and _BESIDE.fullmatch(cell) is not None for cell in cells]
         pending = pending[[not cell or cell.isdecimal() for cell in cells]]
-    if not total.any() or total.all():
-        return table, []
-    rows = table.index[total].tolist()
-    shown = ", ".join(map(str, rows[:SHOWN]))
-    message = f"{len(rows)} subtotal rows set aside: rows {shown}"
-    return table[~total], [Finding(code="subtotal-row", source=source, message=message, count=len(rows))]
+    findings = []
+    for code, rows in (("subtotal-row", total), ("extra-row", beside & ~total)):
+        if rows.any() and not rows.all():
+            shown = ", ".join(map(str, table.index[rows][:SHOWN]))
+            message = f"{int(rows.sum())} {code.replace('-', ' ')}s set aside: rows {shown}"
+            findings.append(Finding(code=code, source=source, message=message, count=int(rows.sum())))
+    aside = total | beside
+    return (table[~aside], findings) if findings and not aside.all() else (table, [])
 
 
 def _is_numbered(cell: str) -> bool:

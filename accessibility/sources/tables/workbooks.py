@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    import pandas as pd
+
 Cell = tuple[int, int]
 
 _THREADED, _LONGEST = "Comment:\n", 40  # what Excel writes before a comment that is answered; letters that are told
@@ -115,6 +117,25 @@ def shown_sheets(path: Path) -> list[str]:
     """Return the names of the sheets of a workbook that are not hidden."""
     told = _told(path, None)
     return [name for name in told["names"] if name not in told["hidden"]]
+
+
+def shown_alike(table: pd.DataFrame, shown: Mapping[Cell, str]) -> dict[str, str]:
+    """Return by columns in what their numbers are shown, where all of one are divided alike for it.
+
+    Parameters
+    ----------
+    table
+        Cells as text, by the rows of a sheet.
+    shown
+        As `WorkbookSheet` has it.
+    """
+    alike = {}
+    for at in {place for _, place in shown if place < len(table.columns)}:
+        column = table.columns[at]
+        units = {shown.get((row - 1, at), "") for row in table.index[table[column] != ""].tolist()}
+        if len(units) == 1:
+            alike[str(column)] = units.pop()
+    return alike
 
 
 def _told(path: Path, sheet: str | None) -> Any:
