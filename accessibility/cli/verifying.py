@@ -109,7 +109,7 @@ def run_check(
         "walking": _walking_text(study),
     }
     said = headlines(quality.coverage)
-    files = {name: _file_text(file) for name, file in study.inputs.items()}
+    files = {name: f"{file.name}, {file.stat().st_size / 1e6:.2f} MB" for name, file in study.inputs.items()}
     return {
         "read": read | {f"file {name}": text for name, text in files.items()},
         "headline": said["en"],
@@ -124,10 +124,6 @@ def run_check(
 def _crs_text(crs: Any) -> str:
     code = crs.to_epsg()
     return f"EPSG:{code}" if code else "a local transverse Mercator"
-
-
-def _file_text(path: Path) -> str:
-    return f"{path.name}, {path.stat().st_size / 1e6:.2f} MB"
 
 
 def _walking_text(study: Study) -> str:

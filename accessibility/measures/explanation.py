@@ -282,11 +282,7 @@ def _stand(network: Network, xy: NDArray[np.float64], limit_m: NDArray[np.float6
     if network.pieces is None or at.snapped.all():
         return at
     new = snap_points(network, xy, limit_m)
-    return new if new.snapped.all() and _is_new(network, new) else at
-
-
-def _is_new(network: Network, at: Positions) -> bool:
-    return any(isinstance(edit, NewStreet) for edit in edits_of(network, at.edge))
+    return new if new.snapped.all() and any(isinstance(edit, NewStreet) for edit in edits_of(network, new.edge)) else at
 
 
 def _named(name: str, site: Hashable, language: Language) -> str:

@@ -81,8 +81,8 @@ class Counted(Protocol):
         """Name to ``(n,)`` people of that group."""
 
 
-class Totals(Protocol):
-    """Sums of a `Coverage`, or of an area larger than memory."""
+class _Measured(Protocol):
+    """What was measured: all, or an area larger than memory."""
 
     @property
     def demand(self) -> Counted:
@@ -91,6 +91,14 @@ class Totals(Protocol):
     @property
     def standard(self) -> Standard:
         """What near enough means."""
+
+    @property
+    def service(self) -> Service | None:
+        """Who of the covered finds room; None where no site has a capacity."""
+
+
+class Totals(_Measured, Protocol):
+    """Sums of a `Coverage`, or of an area larger than memory."""
 
     @property
     def walker(self) -> Walker:
@@ -124,21 +132,9 @@ class Totals(Protocol):
     def share_radius(self) -> float:
         """The share with every distance rule read as a straight line."""
 
-    @property
-    def service(self) -> Service | None:
-        """Who of the covered finds room; None where no site has a capacity."""
 
-
-class Figures(Protocol):
+class Figures(_Measured, Protocol):
     """What the tables read of a `Coverage`, or of an area larger than memory."""
-
-    @property
-    def standard(self) -> Standard:
-        """What near enough means."""
-
-    @property
-    def demand(self) -> Counted:
-        """Whom they are about."""
 
     @property
     def covered(self) -> NDArray[np.bool_]:
@@ -155,10 +151,6 @@ class Figures(Protocol):
     @property
     def walk_s(self) -> NDArray[np.float64]:
         """``(n,)`` seconds to the nearest site."""
-
-    @property
-    def service(self) -> Service | None:
-        """Who of the covered finds room; None where no site has a capacity."""
 
 
 def district_table(

@@ -432,7 +432,7 @@ def sweep(folder: Path) -> None:
         with suppress(OSError, ValueError, OverflowError):
             process, mark = left.name.removeprefix(_ASIDE).split("-")
             dead = mark.startswith(_MACHINE) and not _alive(int(process))
-            if dead or _age_s(left) > _STALE_S:
+            if dead or time.time() - left.stat().st_mtime > _STALE_S:
                 shutil.rmtree(left, ignore_errors=True)
 
 
@@ -446,7 +446,3 @@ def _alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _age_s(path: Path) -> float:
-    return time.time() - path.stat().st_mtime

@@ -427,10 +427,11 @@ class Followed:
     @cached_property
     def read(self) -> dict[str, Any]:
         """What the scripts read, but for the people and the ground below them."""
-        read = {**changing_data(self.sheet), "figures": self.sheet.figures}
-        read["sites"] = [
-            {**layer, "features": [_without_people(one) for one in layer["features"]]} for layer in read["sites"]
-        ]
+        read, silent = {**changing_data(self.sheet), "figures": self.sheet.figures}, []
+        for layer in read["sites"]:  # without whom each site covers: the page says that by itself
+            features = [{**one, "properties": {**one["properties"], "people": ""}} for one in layer["features"]]
+            silent.append({**layer, "features": features})
+        read["sites"] = silent
         return read
 
     @cached_property
@@ -487,8 +488,3 @@ class Followed:
         fresh = [plane[rows] for name, plane in self.ways.items() if name not in stay]
         found = packed(steps(at), steps(classes), *(plane.tobytes() for plane in (*planes, *fresh)))
         return {"page": self.page, "data": data, "points": len(at), "packed": found}
-
-
-def _without_people(site: dict[str, Any]) -> dict[str, Any]:
-    """Return a site without whom it covers: the page says that by itself."""
-    return {**site, "properties": {**site["properties"], "people": ""}}

@@ -179,7 +179,7 @@ def tabulate_sensitivity(now: Coverage, cases: Iterable[tuple[str, str, Coverage
     """
     rows = [_case(what, case, now, other, applies=applies) for what, case, other, applies in cases]
     straight = {
-        **_case("reading", "radius", now, now, applies=_by_radius(now.standard)),
+        **_case("reading", "radius", now, now, applies=any(rule.measure == "radius" for _, rule in now.standard.rules)),
         "covered": float(now.demand.population[now.covered_radius].sum()),
         "covered_share": now.share_radius,
         "points": 100 * (now.share_radius - now.share),
@@ -239,10 +239,6 @@ def class_labels(limits: tuple[float, ...]) -> list[str]:
     """
     starts = (0, *limits[:-1])
     return [*(f"{a:g}\N{EN DASH}{b:g}" for a, b in zip(starts, limits, strict=True)), f"> {limits[-1]:g}", NO_WAY]
-
-
-def _by_radius(standard: Standard) -> bool:
-    return any(rule.measure == "radius" for _, rule in standard.rules)
 
 
 def _case(what: str, case: str, now: Coverage, other: Coverage, *, applies: bool) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from accessibility.present.charts import SERIES, Axes, Series, draw_bars, draw_frontier, draw_parts, series_colours
@@ -14,7 +14,7 @@ from accessibility.standards import S_PER_MIN
 from accessibility.wording.cards import COVERED, CUT, FAR, GAINED, QUIET, drawing, element
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
     from markupsafe import Markup
@@ -81,41 +81,34 @@ def illustrate_brief(facts: Facts, pictures: Pictures | None, locales: Locales) 
     return found | ({"distances": _distances(facts, locales)} if facts.distances["population"].sum() > 0 else {})
 
 
-def _parts(facts: Facts, locales: Locales) -> Illustration:
+def _states(facts: Facts) -> list[Series]:
+    """Return the people of each state, as a bar has them."""
     cut = facts.totals["unreached"]
-    people = {"covered": facts.covered, "far": facts.totals["uncovered"] - cut, "cut": cut}
-    colours = {"covered": COVERED, "far": FAR, "cut": CUT}
-    series = [Series(name, (max(value, 0.0),), colours[name]) for name, value in people.items()]
-    title = locales.short(lambda t: t("section_findings"))
-    return Illustration(
-        drawing=draw_parts(series, title), caption=[], legend=_people_legend(facts, locales, people, colours)
-    )
+    people = (("covered", facts.covered, COVERED), ("far", facts.totals["uncovered"] - cut, FAR), ("cut", cut, CUT))
+    return [Series(name, (value,), colour) for name, value, colour in people]
 
 
-def _people_legend(
-    facts: Facts, locales: Locales, people: dict[str, float], colours: dict[str, str]
-) -> tuple[tuple[Markup, str], ...]:
-    """Return a swatch a state, its name, its people and their share."""
+def _parts(facts: Facts, locales: Locales) -> Illustration:
+    bars = [replace(state, amounts=(max(*state.amounts, 0.0),)) for state in _states(facts)]
+    title = locales.short(_wording("section_findings"))
+    return Illustration(drawing=draw_parts(bars, title), caption=[], legend=tuple(_people_legend(facts, locales)))
 
-    def words(name: str) -> str:
-        number, share = locales.first.number(people[name]), locales.first.percent(people[name], facts.population)
-        return f"{locales.short(_wording(f'people_{name}'))} {number} ({share})"
 
-    return tuple((_swatch(colours[name]), words(name)) for name in people)
+def _people_legend(facts: Facts, locales: Locales) -> Iterator[tuple[Markup, str]]:
+    """Yield a swatch a state, its name, its people and their share."""
+    for state in _states(facts):
+        (people,) = state.amounts
+        number, share = locales.first.number(people), locales.first.percent(people, facts.population)
+        yield _swatch(state.colour), f"{locales.short(_wording(f'people_{state.name}'))} {number} ({share})"
 
 
 def _map(facts: Facts, pictures: Pictures, locales: Locales, *, small: bool = False) -> Illustration:
     ground = pictures.ground
     spots = [] if facts.whole is None else facts.whole.clusters.table.head(_MOST_PINS).to_dict("records")
     pins = [Pin(lon=row["lon"], lat=row["lat"], number=int(row["rank"])) for row in spots]
-    cut = facts.totals["unreached"]
-    people = {"covered": facts.covered, "far": facts.totals["uncovered"] - cut, "cut": cut}
-    legend = [
-        *_people_legend(facts, locales, people, {"covered": COVERED, "far": FAR, "cut": CUT}),
-        *_signs(ground, locales),
-    ]
+    legend = [*_people_legend(facts, locales), *_signs(ground, locales)]
     if pins:
-        legend.append((_boxed(pin_sign(8, 8, "1", 7, chosen=False)), locales.short(lambda t: t("site_blackspot"))))
+        legend.append((_boxed(pin_sign(8, 8, "1", 7, chosen=False)), locales.short(_wording("site_blackspot"))))
     unplaced = float(ground.coverage.demand.population[~ground.places.placed].sum())
 
     def caption(locale: Locale) -> str:

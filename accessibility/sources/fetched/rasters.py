@@ -120,7 +120,8 @@ def fetch_people(wanted: PeopleOf, bounds: Bounds, *, server: str | None, keeper
     OutputError
         As `accessibility.sources.fetched.remote.open_remote`.
     """
-    product, year = (WORLDPOP, wanted.year) if wanted.source == "worldpop" else (GHS_POP, _epoch(wanted.year))
+    epoch = _EPOCH_YEARS * round(wanted.year / _EPOCH_YEARS)
+    product, year = (WORLDPOP, wanted.year) if wanted.source == "worldpop" else (GHS_POP, epoch)
     if product is WORLDPOP and not wanted.country:
         msg = "OpenStreetMap does not say which country the place is in; expected it for WorldPop, as --country CHN"
         raise InputError(msg)
@@ -231,10 +232,6 @@ def glo_30_urls(bounds: Bounds, server: str | None = None) -> list[str]:
 
 def _base(product: Product, server: str | None) -> str:
     return (server or product.base).rstrip("/")
-
-
-def _epoch(year: int) -> int:
-    return _EPOCH_YEARS * round(year / _EPOCH_YEARS)
 
 
 def _cut(
