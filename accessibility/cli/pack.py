@@ -22,12 +22,7 @@ from accessibility.cli.report_facts import (
 )
 from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.surface import Places
-from accessibility.measures.tables import (
-    capacity_table,
-    group_notes,
-    group_record,
-    setting_table,
-)
+from accessibility.measures.tables import capacity_table, group_notes, group_record, setting_table
 from accessibility.measures.walkers import record_own_totals, with_own_people
 from accessibility.present.language import Locale, MapWords
 from accessibility.present.layers.files import (

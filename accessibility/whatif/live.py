@@ -10,14 +10,7 @@ import numpy as np
 
 from accessibility.geo.arrays import Frozen, finite_rows, when_asked
 from accessibility.geo.projection import NO_SITE, STRETCH, distances, measure_radius, transform
-from accessibility.measures.coverage import (
-    Coverage,
-    Nearest,
-    decide_people,
-    number_parts,
-    sum_parts,
-    tabulate_parts,
-)
+from accessibility.measures.coverage import Coverage, Nearest, decide_people, number_parts, sum_parts, tabulate_parts
 from accessibility.streets import search
 from accessibility.streets.editing import edit_streets
 from accessibility.streets.pieces import Footing
