@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from accessibility.wording import Language
 
+_SLOWEST, _FASTEST = 0.01, 10.0  # as many times as fast: 50 is meant as a percentage
 _LINE, _AREA = ("LineString",), ("Polygon", "MultiPolygon")
 _WIDE, _HIGH = 180.0, 90.0
 _ENDS = 2  # of a line
@@ -142,7 +143,7 @@ class Pace:
     Raises
     ------
     InputError
-        A factor that is not positive, or no polygon.
+        A factor outside 0.01 to 10, or no polygon.
 
     Examples
     --------
@@ -158,8 +159,8 @@ class Pace:
     def __post_init__(self) -> None:
         """Take the area as geometry and refuse what is none."""
         object.__setattr__(self, "area", geometry_of(self.area, self.text, _AREA))
-        if not (math.isfinite(self.factor) and self.factor > 0):
-            msg = f"{self.text} changes by the factor {self.factor}; expected one above 0, such as 0.5 for half as fast"
+        if not _SLOWEST <= self.factor <= _FASTEST:
+            msg = f"{self.text} changes by the factor {self.factor}; expected 0.01 to 10, such as 0.5 for half as fast"
             raise InputError(msg)
 
     @property

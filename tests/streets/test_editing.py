@@ -455,8 +455,9 @@ def test_an_edit_is_noted_where_it_lies() -> None:
         (lambda: NewStreet(line=[(1, 2), (1, 2)]), "new street is not valid: Too few points"),
         (Closure, "closure has no area and no edges; expected one of both"),
         (lambda: Closure(area=[(0, 0), (1, 1), (1, 0), (0, 1)]), "closure is not valid: Self-intersection"),
-        (lambda: Pace(area=[(0, 0), (1, 1), (1, 0)], factor=0), "pace changes by the factor 0; expected one above 0"),
-        (lambda: Pace(area=[(0, 0), (1, 1), (1, 0)], factor=float("nan")), "by the factor nan; expected one above 0"),
+        (lambda: Pace(area=[(0, 0), (1, 1), (1, 0)], factor=0), "pace changes by the factor 0; expected 0.01 to 10"),
+        (lambda: Pace(area=[(0, 0), (1, 1), (1, 0)], factor=50), "pace changes by the factor 50; expected 0.01 to 10"),
+        (lambda: Pace(area=[(0, 0), (1, 1), (1, 0)], factor=float("nan")), "by the factor nan; expected 0.01 to 10"),
     ],
 )
 def test_what_is_no_edit_is_told_in_one_sentence(make: Any, message: str) -> None:
