@@ -21,55 +21,28 @@ if TYPE_CHECKING:
     from accessibility.siting.rollout import Rollout
     from accessibility.siting.verify import verify_plan
 
-_HOME = {
-    "Conditions": "plan",
-    "FloorPrice": "frontier",
-    "Frontier": "frontier",
-    "Portfolio": "alternatives",
-    "Problem": "problem",
-    "RobustPlan": "robust",
-    "Rollout": "rollout",
-    "SitingPlan": "plan",
-    "coverage_frontier": "frontier",
-    "floor_price": "frontier",
-    "portfolio": "alternatives",
-    "solve_backup": "models.backup",
-    "solve_lscp": "models.lscp",
-    "solve_max_min": "models.max_min",
-    "solve_mclp": "models.mclp",
-    "solve_p_center": "models.p_center",
-    "solve_p_median": "models.p_median",
-    "solve_partial": "models.lscp",
-    "solve_relocation": "models.relocation",
-    "solve_robust": "robust",
-    "verify_plan": "verify",
-    "verify_robust": "robust",
+_NAMES = {  # of each module
+    "alternatives": ("Portfolio", "portfolio"),
+    "frontier": ("FloorPrice", "Frontier", "coverage_frontier", "floor_price"),
+    "models.backup": ("solve_backup",),
+    "models.lscp": ("solve_lscp", "solve_partial"),
+    "models.max_min": ("solve_max_min",),
+    "models.mclp": ("solve_mclp",),
+    "models.p_center": ("solve_p_center",),
+    "models.p_median": ("solve_p_median",),
+    "models.relocation": ("solve_relocation",),
+    "plan": ("Conditions", "SitingPlan"),
+    "problem": ("Problem",),
+    "robust": ("RobustPlan", "solve_robust", "verify_robust"),
+    "rollout": ("Rollout",),
+    "verify": ("verify_plan",),
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 
-__all__ = [
-    "Conditions",
-    "FloorPrice",
-    "Frontier",
-    "Portfolio",
-    "Problem",
-    "RobustPlan",
-    "Rollout",
-    "SitingPlan",
-    "coverage_frontier",
-    "floor_price",
-    "portfolio",
-    "solve_backup",
-    "solve_lscp",
-    "solve_max_min",
-    "solve_mclp",
-    "solve_p_center",
-    "solve_p_median",
-    "solve_partial",
-    "solve_relocation",
-    "solve_robust",
-    "verify_plan",
-    "verify_robust",
-]
+__all__ = ["Conditions", "FloorPrice", "Frontier", "Portfolio", "Problem", "RobustPlan", "Rollout", "SitingPlan"]
+__all__ += ["coverage_frontier", "floor_price", "portfolio", "solve_backup", "solve_lscp", "solve_max_min"]
+__all__ += ["solve_mclp", "solve_p_center", "solve_p_median", "solve_partial", "solve_relocation", "solve_robust"]
+__all__ += ["verify_plan", "verify_robust"]
 
 
 def __getattr__(name: str) -> Any:

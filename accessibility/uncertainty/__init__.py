@@ -4,13 +4,4 @@ from accessibility.uncertainty.bars import Difference, Interval, Uncertainty
 from accessibility.uncertainty.changes import Changes, Snapshot, explain_changes
 from accessibility.uncertainty.sources import SOURCES, InputErrors
 
-__all__ = [
-    "SOURCES",
-    "Changes",
-    "Difference",
-    "InputErrors",
-    "Interval",
-    "Snapshot",
-    "Uncertainty",
-    "explain_changes",
-]
+__all__ = ["SOURCES", "Changes", "Difference", "InputErrors", "Interval", "Snapshot", "Uncertainty", "explain_changes"]
