@@ -398,3 +398,28 @@ def test_columns_that_may_be_of_residents_are_not_told(tmp_path: Path, column: s
 def test_a_raster_named_after_a_year_to_come_or_a_statistic_is_told(name: str, unit: str) -> None:
     found = report_unit_by_name(name)
     assert [f"speaks of {unit};" in finding.message for finding in found] == [True] * bool(unit)
+
+
+@pytest.mark.parametrize(
+    ("column", "exact", "other", "role", "coarse"),
+    [
+        *(("置信度", "90", "20", "outlets", True), ("confidence", "1", "0.3", "outlets", True)),
+        *(("level", "兴趣点", "乡镇", "outlets", True), ("level", "门牌号", "村庄", "banks", True)),
+        *(("匹配级别", "门址", "道路", "outlets", True), ("location_type", "ROOFTOP", "APPROXIMATE", "outlets", True)),
+        *(("精度", "10", "3000", "outlets", True), ("定位精度", "10米", "5km", "outlets", True)),
+        *(("坐标来源", "GPS实测", "镇政府所在地", "outlets", True), ("precise", "1", "0", "outlets", True)),
+        *(("核实情况", "已核实", "待核", "outlets", True), ("level", "兴趣点", "乡镇", "people", True)),
+        *(("level", "兴趣点", "村庄", "people", False), ("level", "区县", "乡镇", "outlets", False)),
+        *(("机构级别", "区县", "乡镇", "outlets", False), ("评分", "4.8", "0.3", "outlets", False)),
+        *(("置信度", "90", "85", "outlets", False), ("精度", "10", "12", "outlets", False)),
+        *(("地址类型", "办公", "注册", "outlets", False), ("precise", "1", "1", "outlets", False)),
+    ],
+)
+def test_a_place_that_is_not_exact_is_told(
+    tmp_path: Path, column: str, exact: str, other: str, role: Any, *, coarse: bool
+) -> None:
+    rows = f"甲,100.123456,30.1,1,是,{exact}", f"乙,101.123456,30.1,1,是,{other}", "丙,102.123456,30.2,1,是,"
+    path = csv(tmp_path, f"name,lon,lat,人口,partner,{column}", *rows)
+    _, findings = read_people_table(path, WGS84) if role == "people" else read_sites(path, PlaceSpec(role=role))
+    said = f"column {column!r} says of 1 of 3 rows that their place is not exact: row 3 {other!r}: "
+    assert told(findings).get("imprecise-place", "") == (f"{said}they may be hundreds of metres off" if coarse else "")

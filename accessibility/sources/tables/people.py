@@ -31,6 +31,7 @@ from accessibility.sources.tables.plausibility import (
     report_voids,
 )
 from accessibility.sources.tables.points import FALLBACK, TableSpec, has_places, locate_rows, outlines, unique_row_ids
+from accessibility.sources.tables.precision import report_imprecise
 from accessibility.sources.tables.reading import name_of, read_table
 from accessibility.sources.tables.repeats import report_again
 from accessibility.sources.tables.rows import settings_told
@@ -139,7 +140,7 @@ def read_people_rows(
     findings += report_uninhabited(table, values["population"], source)
     located = locate_rows(table, spec, source=source)
     findings += report_rounded(located.given, source, least_m=_ROUNDED_M)
-    findings += located.findings
+    findings += [*located.findings, *report_imprecise(table, source, villages=False)]
     places = same_places(located.lonlat)
     findings += _piles(places, values["population"], ids, source)
     read = {column, own, spec.setting, spec.district, spec.limit, *spec.groups.values(), *_axes(table, spec, source)}

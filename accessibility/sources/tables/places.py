@@ -33,6 +33,7 @@ from accessibility.sources.tables.columns import (
 )
 from accessibility.sources.tables.plausibility import refuse_other_system, report_rounded
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
+from accessibility.sources.tables.precision import report_imprecise
 from accessibility.sources.tables.reading import name_of, read_table
 from accessibility.sources.tables.standing import SaidGone, are_machines, find_gone, lists_gone, report_unfit
 from accessibility.streets.lifecycle import has_ended, is_gone
@@ -112,6 +113,7 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
     located = locate_rows(table, spec, source=source)
     findings += report_rounded(located.given, source, least_m=_ROUNDED_M)
     findings += [*located.findings, *set_aside(located, source=source, share=_LOST_SHARE)]
+    findings += report_imprecise(table, source, villages=True)
     cells = _Cells(table, source, spec, findings)
     kind = cells.kind()
     partner = cells.partner()
