@@ -1009,6 +1009,7 @@ def test_sites_are_dragged_and_every_step_is_undone_and_done_again(
     (scenario,) = read_scenarios(tmp_path / "scenarios.toml")
     assert study.what_if().follow(scenario).coverage().covered_people == there.covered_people
     assert [move.id for move in scenario.moved] == ["O1"]
+    assert scenario.name == "开设B1、添加X1"
     assert [(one.kind, one.cost) for one in scenario.added] == [("bank", study.settings.siting.cost.bank)]
     assert len(set(states)) == 5
     assert seen.frame.locator(".unserved").count() == 0  # of a page that can do no more than switch

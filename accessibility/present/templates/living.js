@@ -139,11 +139,13 @@ const living = (() => {
     const opened = rows.filter((row) => open[row] && !of.today[row] && !of.added[row]).map((row) => of.ids[row]);
     const closed = rows.filter((row) => !open[row] && of.today[row]).map((row) => of.ids[row]);
     const added = rows.filter((row) => open[row] && of.added[row]).map((row) => of.added[row]);
-    const steps = [...opened.map((id) => `open ${id}`), ...closed.map((id) => `close ${id}`),
-      ...added.map(({ id }) => `add ${id}`)];
-    const name = steps.length > 4 ? `${opened.length + added.length} opened, ${closed.length} closed` : steps.join(", ");
+    const said = (key, values) => lines(key, values)[0][1];  // a name is in one language
+    const steps = [...opened.map((id) => said("called_open", { id })), ...closed.map((id) => said("called_close", { id })),
+      ...added.map(({ id }) => said("called_add", { id }))];
+    const many = { opened: opened.length + added.length, closed: closed.length };
+    const name = steps.length > 4 ? said("called_many", many) : steps.join(said("called_joint"));
     const lists = Object.entries({ open: opened, close: closed, add: added }).filter(([, list]) => list.length);
-    const table = ["[[scenario]]", `name = ${toml(name || (of.fixed ? "what if" : "as today"))}`, ...lists.map(([key, list]) => `${key} = ${toml(list)}`)];
+    const table = ["[[scenario]]", `name = ${toml(name || said(of.fixed ? "what_if" : "called_today"))}`, ...lists.map(([key, list]) => `${key} = ${toml(list)}`)];
     return `${table.join("\n")}\n${of.fixed}`;
   };
 
