@@ -41,7 +41,7 @@ _MOST_ENDED = 200  # pieces of work that are still known; one that goes on alway
 _KEPT_PAGES, _KEPT_STEPS = 12, 3  # a page is a text, a step holds a coverage of everybody
 _WAIT_S = 0.15  # at most, so that what goes on says how far it is
 _DID, _HOW = ("working", "slow", "failed", "cancelled"), ("click_map", "move_how", "explain_how")
-_TEXTS = (*_DID, *_HOW, "speed", "measured_how", "near_wrong", "as_shown", "as_today")
+_TEXTS = (*_DID, *_HOW, "speed", "floor", "measured_how", "near_wrong", "as_shown", "as_today")
 
 
 T = TypeVar("T")
@@ -316,7 +316,7 @@ class Answers:
 
     def _proposed(self, view: View) -> SitingPlan:
         then = self._gauge.scenario(view) if view.tries else None
-        return self.study.site(budget=view.budget, sites=view.sites, scenario=then)
+        return self.study.site(budget=view.budget, sites=view.sites, floor=view.floor, scenario=then)
 
     def _under(self, view: View, today: Uncertainty, progress: Job) -> Uncertainty:
         """Return how sure the headline of what is tried is; what is kept of it tells nobody any more."""
@@ -339,7 +339,7 @@ def _asked_in(view: View) -> View:
 
 def _tried_in(view: View) -> View:
     """Return a view without all but what it tries."""
-    return replace(_asked_in(view), budget=None, sites=None)
+    return replace(_asked_in(view), budget=None, sites=None, floor=0.0)
 
 
 def told_near(study: Study, words: MapWords) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from accessibility.errors import InputError
+from accessibility.errors import InputError, spell_number
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sites import KINDS
 from accessibility.streets.edits import NewStreet, edit_of, edit_table
@@ -55,6 +55,7 @@ class View:
     # budget, sites: the limit of a proposal; at most one of the two
     budget: float | None = None
     sites: int | None = None
+    floor: float = 0.0  # the least share of its people that a proposal covers in every district, 0 to 1
     sure: bool = False  # whether the map says how sure it is: the bar of its headline, and a layer
     language: Choice = "en"  # of the map: `en`, `zh` or `both`.
 
@@ -66,6 +67,9 @@ class View:
             raise InputError(msg)
         if self.budget is not None and self.sites is not None:
             msg = "budget and sites are both given; expected one limit"
+            raise InputError(msg)
+        if not 0 <= self.floor <= 1:
+            msg = f"floor is {spell_number(self.floor)}; expected 0 to 1"
             raise InputError(msg)
 
     @property
@@ -85,7 +89,7 @@ class View:
         """The question for a proposal, where there is a limit."""
         if self.budget is None and self.sites is None:
             return None
-        return Question(budget=self.budget, sites=self.sites)
+        return Question(budget=self.budget, sites=self.sites, floor=self.floor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,6 +249,7 @@ def view_of(told: Any, language: Choice) -> View:
             edits=tuple(edit_of(dict(table)) for table in told.get("edits", ())),
             budget=None if budget is None else float(budget),
             sites=None if sites is None else operator.index(sites),
+            floor=float(told.get("floor", 0.0)),
             sure=_switched(told.get("sure", False)),
             language=language,
         )
@@ -282,7 +287,7 @@ def view_values(view: View) -> dict[str, Any]:
         "moved": {name: list(place) for name, *place in view.moved},
         "edits": [edit_table(edit) for edit in view.edits],
     }
-    return {**places, **limits, "sure": view.sure}
+    return {**places, **limits, **({"floor": view.floor} if view.floor else {}), "sure": view.sure}
 
 
 def narrowed_of(told: Any) -> Narrowed:

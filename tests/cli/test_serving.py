@@ -779,8 +779,10 @@ def test_from_dropped_files_to_the_pack(
     page.locator("#clear").click()
     page.wait_for_function("document.getElementById('clear').disabled", timeout=180_000)
     page.locator("#limit").fill("6")
+    page.locator("#floor").fill("30")
     page.locator("#propose").click()
     frame.locator("#tab-plan .lead").wait_for(timeout=180_000)
+    assert "%22floor%22%3A0.3" in page.url
     assert re.search(r"建议新增\d+个网点，成本6", frame.locator("#tab-plan .lead").first.inner_text())  # noqa: RUF001
     with page.expect_download(timeout=180_000) as waiting:
         page.locator("#pack").click()
@@ -1094,6 +1096,10 @@ def test_proposals_and_how_sure_they_are_are_steps_on_the_page_that_is_there(
     frame.locator("[data-tab=living]").click()
     step(page.locator("#sure").click)
     assert [bar.count(), plan.is_visible()] == [1, False]
+    page.locator("#floor").fill("101")
+    page.locator("#propose").click()
+    page.locator("#state.bad", has_text="各区划覆盖率至少（%）：应为0至100之间的数").wait_for()  # noqa: RUF001
+    page.locator("#floor").fill("")
     asked("sites", "1")
     seen.until(lambda: page.evaluate("document.activeElement.id") == "propose")  # as long as it works it is disabled
     assert frame.locator(".plan tbody tr").count() == frame.locator(".site.proposed").count() == 1

@@ -18,7 +18,7 @@ from accessibility.present.language import MapWords
 from accessibility.present.map.legends import headline_lines
 from accessibility.study.answers import Answers, Job, Jobs
 from accessibility.study.valuetables import StandardTable, rule_table
-from accessibility.study.views import view_of
+from accessibility.study.views import view_of, view_values
 from accessibility.whatif.scenario import Move
 from accessibility.wording import percent_text
 
@@ -47,6 +47,23 @@ def test_a_proposal_under_other_rules_is_that_of_a_study_of_these_rules(sample_s
     assert lead in page
     now = sample_study.coverage(view.base)
     assert f"({now.covered_people:,.0f}) are within a 12-minute walk (urban)" in page
+
+
+def test_a_proposal_of_a_page_keeps_to_a_least_share_in_each_district(sample_study: Study) -> None:
+    view, free = (view_of({"sites": 4, **floor}, "en") for floor in ({"floor": 0.5}, {}))
+    assert view_of(view_values(view), "en") == view
+    answers = Answers(sample_study)
+    shares = []
+    for each in (view, free):
+        answers.page(each, Job())
+        plan = answers._plans[replace(each, sure=False)]
+        shares.append(sample_study.coverage(plan).by(sample_study.district)["covered_share"].min())
+    assert shares[1] < 0.5 <= shares[0]
+    assert "No plan meets the conditions. the plan that comes closest is short by" in answers.page(
+        replace(view, floor=0.9), Job()
+    )
+    with pytest.raises(InputError, match=r"floor is 1\.5; expected 0 to 1"):
+        view_of({"sites": 1, "floor": 1.5}, "en")
 
 
 def test_a_proposal_goes_on_from_what_a_scenario_has_carried_out(sample_study: Study) -> None:

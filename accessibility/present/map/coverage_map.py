@@ -75,7 +75,6 @@ _SWITCHED = (
     *("counted_group", "some_of", "alone", "measured_here", "measured_drawn", "draw_group", "draw_line"),
     *("draw_area", "draw_streets", "draw_compound", "pace_factor", "draw_keys", "no_street_here", "finish"),
     *("corner_back", "leave", "what_if", "called_today", "called_open", "called_close", "called_add", "called_many"),
-    "called_joint",
 )
 _PANES = (("water", 330), ("streets", 340), ("people", 350), ("main-streets", 360), ("names", 640))
 

@@ -210,8 +210,14 @@ root.addEventListener("keydown", (event) => {
   find(letter === "y" || event.shiftKey ? "redo" : "undo").click();
 });
 find("propose").addEventListener("click", () => {
-  const limit = { [find("kind").value]: Number(find("limit").value) };
-  show(({ budget, sites, ...rest }) => ({ ...rest, ...limit }), { fresh: true });
+  const least = find("floor"), share = Number(least.value) / 100;
+  if (!least.checkValidity()) {
+    state(say("near_wrong", { field: say("floor"), least: least.min, most: least.max }), null, true);
+    least.focus();
+    return;
+  }
+  const limit = { [find("kind").value]: Number(find("limit").value), ...(share && { floor: share }) };
+  show(({ budget, sites, floor, ...rest }) => ({ ...rest, ...limit }), { fresh: true });
 });
 find("clear").addEventListener("click", () => show(({ sure }) => ({ ...NOTHING, sure }), { fresh: true }));
 find("sure").addEventListener("click", () => show((now) => ({ ...now, sure: !now.sure })));
