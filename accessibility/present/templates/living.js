@@ -143,7 +143,7 @@ const living = (() => {
     const steps = [...opened.map((id) => said("called_open", { id })), ...closed.map((id) => said("called_close", { id })),
       ...added.map(({ id }) => said("called_add", { id }))];
     const many = { opened: opened.length + added.length, closed: closed.length };
-    const name = steps.length > 4 ? said("called_many", many) : steps.join(lines("called_today")[0][0] === "zh" ? "\u3001" : ", ");
+    const name = steps.length > 4 ? said("called_many", many) : steps.join(lines("called_today")[0][0].startsWith("zh") ? "\u3001" : ", ");
     const lists = Object.entries({ open: opened, close: closed, add: added }).filter(([, list]) => list.length);
     const table = ["[[scenario]]", `name = ${toml(name || said(of.fixed ? "what_if" : "called_today"))}`, ...lists.map(([key, list]) => `${key} = ${toml(list)}`)];
     return `${table.join("\n")}\n${of.fixed}`;
