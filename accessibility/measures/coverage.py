@@ -10,12 +10,14 @@ import numpy as np
 
 from accessibility.errors import InputError, checked
 from accessibility.geo.arrays import Frozen, Same, batches, locked, read_only, when_asked, worked_out
+from accessibility.geo.plotting import Colouring, explore_frame, plot_frame
 from accessibility.geo.projection import NO_SITE, measure_radius, transform
 from accessibility.measures.service import Service, measure_service
 from accessibility.standards import CM_PER_M, MS_PER_S, Standard, Walker
 from accessibility.streets import search
 from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
 from accessibility.wording import percent_text, share_of
+from accessibility.wording.cards import COVERED, CUT, FAR, draw_bar, draw_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.demand import Demand
-    from accessibility.geo.plotting import Colouring
     from accessibility.sites import Sites
     from accessibility.streets.network import Network
     from accessibility.streets.search.packing import Graph
@@ -143,8 +144,6 @@ class Coverage(Frozen):
         )
 
     def _repr_html_(self) -> str:
-        from accessibility.wording.cards import COVERED, CUT, FAR, draw_bar, draw_card  # noqa: PLC0415 -- as pandas
-
         far = self.uncovered_people - self.unreached_people
         parts = (
             ("covered", self.covered_people, COVERED),
@@ -416,8 +415,6 @@ class Coverage(Frozen):
         >>> now.plot().get_legend().get_texts()[0].get_text()
         'covered'
         """
-        from accessibility.geo.plotting import plot_frame  # noqa: PLC0415 -- matplotlib where it is asked for
-
         return plot_frame(*self._drawn(column, cmap), ax)
 
     def explore(
@@ -456,14 +453,9 @@ class Coverage(Frozen):
         >>> "covered" in now.explore().get_root().render()
         True
         """
-        from accessibility.geo.plotting import explore_frame  # noqa: PLC0415 -- folium where it is asked for
-
         return explore_frame(*self._drawn(column, cmap), tiles, m)
 
     def _drawn(self, column: str, cmap: str) -> tuple[gpd.GeoDataFrame, Colouring]:
-        from accessibility.geo.plotting import Colouring  # noqa: PLC0415
-        from accessibility.wording.cards import COVERED, CUT, FAR  # noqa: PLC0415
-
         frame = self.to_gdf(shapes=True)
         frame.insert(0, "state", np.where(self.covered, "covered", np.where(self.unreached, "no way", "too far")))
         words = {"state": {"covered": COVERED, "too far": FAR, "no way": CUT}}

@@ -12,6 +12,7 @@ import shapely
 from accessibility.demand import Demand
 from accessibility.errors import InputError
 from accessibility.geo.arrays import extent, finite_rows
+from accessibility.geo.plotting import explore_layers, plot_layers
 from accessibility.geo.projection import WGS84, transform, transform_shapes
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import measure_coverage
@@ -22,6 +23,7 @@ from accessibility.streets.edits import Closure, NewStreet, edit_text
 from accessibility.streets.pieces import before_edits, edits_of, stand_on
 from accessibility.streets.snapping import SnapLimits, Snapped, snap_points
 from accessibility.wording import Wording, cost_text
+from accessibility.wording.cards import FAR, GAINED, draw_card, draw_way
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -150,8 +152,6 @@ class Explanation:
         return f"<Explanation {self.text}>"
 
     def _repr_html_(self) -> str:
-        from accessibility.wording.cards import draw_card, draw_way  # noqa: PLC0415 -- as shapely
-
         title = f"{self.setting.capitalize()}, {'covered' if self.covered else 'not covered'}"
         if self.route is None:
             return draw_card(title, [], note=self.text)
@@ -169,8 +169,6 @@ class Explanation:
         ax
             Where to draw; new axes if None.
         """
-        from accessibility.geo.plotting import plot_layers  # noqa: PLC0415 -- matplotlib where it is asked for
-
         return plot_layers(self._layers(), ax)
 
     def explore(self, *, tiles: str | None = "OpenStreetMap", m: folium.Map | None = None) -> folium.Map:
@@ -183,14 +181,10 @@ class Explanation:
         m
             A map to draw on.
         """
-        from accessibility.geo.plotting import explore_layers  # noqa: PLC0415 -- folium where it is asked for
-
         return explore_layers(self._layers(), tiles, m)
 
     def _layers(self) -> list[tuple[gpd.GeoDataFrame, str, float]]:
         """Return what is drawn, from the ground up, each with its colour and how wide it is."""
-        from accessibility.wording.cards import FAR, GAINED  # noqa: PLC0415
-
         ends = shapely.points([(self.lon, self.lat)])
         place = gpd.GeoDataFrame({"what": ["place"], "text": [self.text]}, geometry=ends, crs=WGS84)
         layers = (

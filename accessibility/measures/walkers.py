@@ -11,6 +11,7 @@ import pandas as pd
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import Frozen, Named
+from accessibility.geo.plotting import Colouring, explore_frame
 from accessibility.measures.service import Service, room_of, served_in_line, tabulate_sites, used_of_limit
 from accessibility.measures.tables import NO_DISTRICT, OWN_COLUMNS, SERVED_COLUMNS, TOTAL
 from accessibility.standards import Walker
@@ -372,8 +373,6 @@ class GroupCoverage(Frozen):
         >>> "60+_covered" in now.explore(tiles=None).get_root().render()
         True
         """
-        from accessibility.geo.plotting import Colouring, explore_frame  # noqa: PLC0415 -- folium where it is asked for
-
         frame = self.to_gdf(shapes=True).rename_axis("id").reset_index()
         return explore_frame(frame, Colouring(column=column, inks={}, cmap="viridis"), tiles, None)
 

@@ -17,6 +17,7 @@ from accessibility.siting.limits import Limits, read_terms, refuse_boundless, re
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.outcome import cover_plan, refused_plan, status_column
 from accessibility.siting.rollout import find_rollout
+from accessibility.wording.cards import draw_card, draw_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,8 +88,6 @@ class Frontier:
         )
 
     def _repr_html_(self) -> str:
-        from accessibility.wording.cards import draw_card, draw_steps  # noqa: PLC0415 -- as pandas
-
         table = self.table()[["budget", "covered_people", "bound_people", "gap", "status", "sites"]]
         curve = draw_steps(self.budgets, self.covered_people, self.bound_people, title="people covered by budget")
         facts = [("ceiling", f"{self.ceiling_people:,.0f} people, if every candidate opened")]

@@ -12,6 +12,8 @@ import numpy as np
 
 from accessibility.errors import InputError, checked, spell_number
 from accessibility.geo.arrays import Frozen, Named, read_only
+from accessibility.geo.plotting import explore_layers, plot_layers
+from accessibility.wording.cards import draw_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -323,8 +325,6 @@ class SitingPlan(Frozen):
         )
 
     def _repr_html_(self) -> str:
-        from accessibility.wording.cards import draw_card  # noqa: PLC0415 -- as pandas
-
         bound = f"bound {self._told(self.bound)}, gap {100 * self.gap:.2f} % ({self.bound_by})"
         facts = [
             ("opens", f"{len(self.selected)} sites for {self.cost:,.10g}"),
@@ -458,8 +458,6 @@ class SitingPlan(Frozen):
         >>> proposal.plot().get_legend().get_texts()[0].get_text()
         'covered'
         """
-        from accessibility.geo.plotting import plot_layers  # noqa: PLC0415 -- matplotlib where it is asked for
-
         sites = self.to_gdf()
         if self.study is not None:
             now = self.study.coverage(self)
@@ -491,8 +489,6 @@ class SitingPlan(Frozen):
         >>> "gain_people" in proposal.explore().get_root().render()
         True
         """
-        from accessibility.geo.plotting import explore_layers  # noqa: PLC0415 -- folium where it is asked for
-
         sites = self.to_gdf()
         ground = m if self.study is None else self.study.coverage(self).explore(tiles=tiles, m=m)
         return explore_layers([(sites, "#00695c", 8.0)], tiles, ground)

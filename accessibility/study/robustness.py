@@ -25,6 +25,7 @@ from accessibility.uncertainty.draws import Chance, Draw
 from accessibility.uncertainty.scene import Case, Scene, TwoCounts
 from accessibility.uncertainty.sources import FARTHEST_M, WAYS, InputErrors, position_errors, way_of
 from accessibility.wording import percent_text
+from accessibility.wording.cards import draw_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,8 +213,6 @@ class HeldPlans(Frozen):
         return f"<HeldPlans {self.robust.aim}: {sites}, {regret}, {self.draws} draws, seed {self.seed}>"
 
     def _repr_html_(self) -> str:
-        from accessibility.wording.cards import draw_card  # noqa: PLC0415 -- as pandas
-
         robust = self.robust
         proof = f"{robust.status}: {percent_text(robust.objective)}, no plan above {percent_text(robust.bound)}"
         facts = [

@@ -14,6 +14,7 @@ from accessibility.geo.arrays import Frozen
 from accessibility.uncertainty.sources import IN_THE_DATA
 from accessibility.uncertainty.trying import list_improvements
 from accessibility.wording import percent_text
+from accessibility.wording.cards import COVERED, CUT, FAR, draw_bar, draw_card, draw_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,8 +150,6 @@ class Uncertainty(Frozen):
         return f"<Uncertainty {percent_text(self.share)}, 95 % {ends}, {self.draws} draws, seed {self.seed}>"
 
     def _repr_html_(self) -> str:
-        from accessibility.wording.cards import COVERED, CUT, FAR, draw_bar, draw_card, draw_interval  # noqa: PLC0415
-
         ends, told = self.interval, self.table().drop(columns="part").round(2)
         low, share, high = (percent_text(value) for value in (ends.low, self.share, ends.high))
         facts = [
@@ -451,8 +450,6 @@ class Difference(Frozen):
         return f"<Difference {self.points:+.1f} points, 95 % {ends}, better with probability {self.better:.2f}{noise}>"
 
     def _repr_html_(self) -> str:
-        from accessibility.wording.cards import draw_card  # noqa: PLC0415 -- as pandas
-
         low, high = (f"{end:+.2f}" for end in (self.interval.low, self.interval.high))
         facts = [
             ("by the inputs", f"{self.points:+.2f} percentage points"),

@@ -9,6 +9,7 @@ import numpy as np
 
 from accessibility.errors import InputError, checked
 from accessibility.geo.arrays import Frozen
+from accessibility.geo.plotting import explore_frame, plot_frame
 from accessibility.geo.projection import WGS84, transform
 from accessibility.streets.edits import Closure, CompoundOpening, NewStreet, Pace
 from accessibility.streets.pieces import untouched
@@ -23,6 +24,7 @@ from accessibility.whatif.comparison import (
 )
 from accessibility.whatif.live import LiveCoverage
 from accessibility.whatif.scenario import UNCHANGED, Addition, Move, Scenario, free_id
+from accessibility.wording.cards import draw_bar, draw_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -110,8 +112,6 @@ class Trial:
         return f"<Trial {told}: {self.coverage()!r}>"
 
     def _repr_html_(self) -> str:
-        from accessibility.wording.cards import draw_bar, draw_card  # noqa: PLC0415
-
         s, now, before = self._scenario, self.coverage(), self.baseline.coverage
         told = (("opened", s.opened), ("closed", s.closed), ("added", s.added), ("moved", s.moved))
         facts = [(what, ", ".join(str(getattr(item, "id", item)) for item in items)) for what, items in told if items]
@@ -178,8 +178,6 @@ class Trial:
         >>> town.what_if().open("B1").plot().get_legend().get_texts()[0].get_text()
         'gained'
         """
-        from accessibility.geo.plotting import plot_frame  # noqa: PLC0415 -- matplotlib where it is asked for
-
         return plot_frame(*draw_changes(self.baseline.coverage, self.coverage()), ax)
 
     def explore(self, *, tiles: str | None = "OpenStreetMap", m: folium.Map | None = None) -> folium.Map:
@@ -202,8 +200,6 @@ class Trial:
         >>> "gained" in town.what_if().open("B1").explore().get_root().render()
         True
         """
-        from accessibility.geo.plotting import explore_frame  # noqa: PLC0415 -- folium where it is asked for
-
         return explore_frame(*draw_changes(self.baseline.coverage, self.coverage()), tiles, m)
 
     def __reduce__(self) -> tuple[Callable[..., Trial], tuple[Baseline, str, list[Said]]]:
