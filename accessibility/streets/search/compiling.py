@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
 import numpy as np
-from numba.core import event, typed_passes, untyped_passes
+from llvmlite import ir
+from numba.core import event, typed_passes, types, untyped_passes
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
+from numba.core.extending import intrinsic
 from numba.core.runtime.nrt import rtsys
 
 if TYPE_CHECKING:
@@ -111,6 +113,26 @@ def helper(function: Callable[..., Any]) -> Any:
         What several kernels do, or a part of one.
     """
     return numba.njit(**_HELPER)(function)
+
+
+def _fetch(_: Any, array: Any, row: Any) -> Any:  # noqa: ARG001 -- numba goes by how many there are
+    def build(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        values = context.make_array(signature.args[0])(context, builder, given[0]).data
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        place = builder.bitcast(builder.gep(values, [given[1]]), byte)
+        bring = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        told = number(0), number(3), number(1)  # to read it, to keep it near, and that it is data
+        builder.call(builder.module.declare_intrinsic("llvm.prefetch", (byte,), bring), [place, *told])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), build
+
+
+fetch: Any = intrinsic(_fetch)
+"""Have the memory bring a value of an array, given its row of all values one after the other, before a kernel asks.
+
+What lies anywhere in memory takes a hundred times as long as to work with it: so that many wait at once, not in turn.
+"""
 
 
 class _Code:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.streets.search.compiling import helper, kernel, maker
+from accessibility.streets.search.compiling import fetch, helper, kernel, maker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -177,6 +177,26 @@ def _first(ascending: I32, wanted: np.int32) -> int:
     return low
 
 
+_AHEAD = 8  # people
+
+
+@helper
+def _fetch_edge(costs: tuple[U32, U32, U32], served: Flags, edge: int) -> None:
+    """Have what is known of an edge brought."""
+    fetch(costs[0], 2 * edge)
+    fetch(costs[1], edge)
+    fetch(costs[2], edge)
+    fetch(served, edge)
+
+
+@helper
+def _fetch_labels(ends: U32, labels: U64, edge: int) -> None:
+    """Have the labels at both ends of an edge brought, if it is one."""
+    if edge >= 0:
+        fetch(labels, np.int64(ends[edge, 0]))
+        fetch(labels, np.int64(ends[edge, 1]))
+
+
 @kernel
 def _read(
     costs: tuple[U32, U32, U32],
@@ -189,6 +209,9 @@ def _read(
     served, site_edge, site_fraction, site_leg, site_row = sites
     edge, fraction, leg = people
     for i in range(edge.size):
+        if i + 2 * _AHEAD < edge.size:
+            _fetch_edge(costs, served, np.int64(edge[i + 2 * _AHEAD]))
+            _fetch_labels(ends, labels, np.int64(edge[i + _AHEAD]))
         if edge[i] < 0:
             continue
         e = np.uint64(edge[i])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.geo.arrays import extent, locked
-from accessibility.streets.search.compiling import helper, kernel
+from accessibility.streets.search.compiling import fetch, helper, kernel
 from accessibility.streets.search.packing import hilbert_keys
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _BLOCK = np.int64(32)  # cells: a place farther from all segments looks at block
 _FARTHEST = 255  # cells: who has none so near looks at blocks, or begins there
 _CELL = np.int64(1)  # of one type: a literal would have `_away` compiled anew
 _NOTHING = np.int64(-1)
+_AHEAD = np.int64(16)  # lines
 _STRIDE = np.int64(64)  # vertices: of so many, the line of the first is kept
 _LOW = np.uint64(0xFFFF_FFFF)
 _VERTEX = np.uint32(0x7FFF_FFFF)
@@ -173,10 +174,29 @@ def _at(lines: _Lines, v: Any) -> tuple[Any, Any]:
     return lines[0][row, 0], lines[0][row, 1]
 
 
+@helper
+def _fetch_ends(lines: _Lines, line: Any) -> None:
+    """Have the places of a line of two vertices brought; of more, they follow each other."""
+    if lines[1].size > 0:
+        fetch(lines[0], 2 * np.int64(lines[1][2 * line]))
+        fetch(lines[0], 2 * np.int64(lines[1][2 * line + 1]))
+
+
+@helper
+def _cell_of(lines: _Lines, line: Any, grid: _Grid) -> Any:
+    """Return the cell in which a line begins, or one at the edge of the grid."""
+    left, low, cell_m, columns, rows = grid
+    x, y = _at(lines, _first_of(lines, line))
+    column = min(max(int((x - left) / cell_m), 0), columns - 1)
+    return min(max(int((y - low) / cell_m), 0), rows - 1) * columns + column
+
+
 @kernel
 def _bound(lines: _Lines, kept: Flags, bounds: F64) -> None:
     """Measure how far the lines kept reach to each side, and count their segments."""
     for row in range(np.int64(kept.size)):
+        if row + _AHEAD < kept.size and kept[row + _AHEAD]:
+            _fetch_ends(lines, row + _AHEAD)
         if not kept[row]:
             continue
         begin, end = _first_of(lines, row), _first_of(lines, row + 1)
@@ -192,6 +212,12 @@ def _deal(lines: _Lines, which_lines: tuple[Flags, Flags], grid: _Grid, begin: I
     """Count the segments that cross each cell, or put them there, where there is room for them."""
     kept, later = which_lines
     for line in range(np.int64(kept.size) - 1, -1, -1):
+        if line >= 2 * _AHEAD and kept[line - 2 * _AHEAD]:
+            _fetch_ends(lines, line - 2 * _AHEAD)
+        if line >= _AHEAD and kept[line - _AHEAD]:
+            fetch(begin, _cell_of(lines, line - _AHEAD, grid))
+        if line >= _AHEAD // 2 and len(which) > 0 and kept[line - _AHEAD // 2]:
+            fetch(which, np.int64(begin[_cell_of(lines, line - _AHEAD // 2, grid)]) - 1)
         if not kept[line]:
             continue
         for v in range(_first_of(lines, line + 1) - 2, _first_of(lines, line) - 1, -1):
@@ -406,6 +432,10 @@ def _measure(lines: _Lines, line: I64, places: tuple[U32, F64], metres: tuple[F6
     word, share = places
     along, drawn = metres
     for k in range(line.size):
+        if k + 2 * _AHEAD < line.size and lines[1].size > 0:
+            fetch(lines[1], 2 * line[k + 2 * _AHEAD])
+            if line[k + _AHEAD] >= 0:
+                _fetch_ends(lines, line[k + _AHEAD])
         if line[k] < 0:
             continue
         here = np.int64(word[k] & _VERTEX)
