@@ -33,7 +33,7 @@ _ROUNDS, _LONG_ROUNDS, _MOST_DOUBLED, _CORE = 2_000, 20_000, 4, 60
 _CHILDREN, _PARENTS, _PARENT_ROUNDS = 6, 4, 20_000  # of a turn, of each of them, and how long these are annealed
 _NEARLY_ALL, _CORE_GAP = 1.5, 0.1
 _EASY = 0.25  # share of the work of a core that a crossing takes where it is soon solved
-_SMALL, _FEW_ROUNDS = 100_000, 200
+_SMALL, _FEW_ROUNDS, _FEW = 100_000, 200, 20  # entries, rounds at a first glance; columns that are solved then
 _LARGE, _LARGE_ROUNDS, _LARGE_SEED = 1_000_000, 60_000, 1_000  # entries of a question that is worth two threads
 _LIKELY, _SPARE = 0.01, 2  # share of a column that may open; how many a site of the plan
 _NEAR, _WIDE = 3, 5  # columns a site that could be swapped in: into a plan annealed anew, and into the best of some
@@ -92,9 +92,7 @@ class Course:
         """Whether bound and plan are near enough, or it is known whether a plan of the wanted value exists."""
         if self.wanted is not None and (self.bound < self.wanted or (not self.short and self.value >= self.wanted)):
             return True
-        hair = 2 * CLOSE * abs(self.value)
-        if self.goal.unit(self.small) == 1.0:
-            hair = min(hair, HALF)
+        hair = min(2 * CLOSE * abs(self.value), HALF if self.goal.unit(self.small) == 1.0 else math.inf)
         return not self.short and self.bound - self.value <= max(self.gap * abs(self.value), hair)
 
     @property
@@ -167,6 +165,7 @@ def approach(course: Course, allowance: Allowance) -> None:
         course.take(course.goal.polish(course.small, course.chosen, _FEW_ROUNDS, allowance))
         if not course.short:
             bound_course(course, allowance)
+            _solve_core(course, allowance, _CORE, most=_FEW)
         if course.closed:
             return
     glanced = course.value
@@ -178,10 +177,9 @@ def approach(course: Course, allowance: Allowance) -> None:
             bound_course(course, allowance)
         return
     # Neither needs the other, and the kernels of both run beside each other.
-    small, chosen = course.small, course.chosen
     mine, other = allowance.beside(_DUAL_WORK), allowance.beside(_DUAL_WORK)
     with ThreadPoolExecutor(1) as beside:
-        better = beside.submit(course.goal.polish, small, chosen, _LARGE_ROUNDS, other, seed=_LARGE_SEED)
+        better = beside.submit(course.goal.polish, course.small, course.chosen, _LARGE_ROUNDS, other, seed=_LARGE_SEED)
         bound_course(course, mine)
         course.take(better.result())
     allowance.spend(mine.did + other.did)
@@ -381,11 +379,13 @@ def _cut(course: Course, allowance: Allowance) -> None:
         course.resting = _CUT_RESTS
 
 
-def _solve_core(course: Course, allowance: Allowance, size: int) -> bool:
-    """Solve a core of about this size; return whether a larger one is worth a try."""
+def _solve_core(course: Course, allowance: Allowance, size: int, most: float = math.inf) -> bool:
+    """Solve a core of about this size, and at most that; return whether a larger one is worth a try."""
     if course.closed or course.guide is None or allowance.up:
         return False
     core, complete = _core(course, course.guide, size)
+    if core.sum() > most:
+        return False
     return _solve_small(course, core, allowance, complete=complete) and not complete
 
 
@@ -408,8 +408,7 @@ def _solve_whole(course: Course, allowance: Allowance) -> None:
         return
     better, course.before = course.value > course.before, course.value
     work = _SOON_WORK if better else _WHOLE_WORK * 2.0**course.attempts
-    core, _ = _core(course, course.guide, len(course.chosen))
-    left = _left(course, core)
+    left = _left(course, _core(course, course.guide, len(course.chosen))[0])
     if len(left.rows.item) <= _ENTRIES * work**_ENTRIES_POWER:
         solved = _settle(course, left, allowance.part(work), complete=True)
         course.attempts += not (better or solved)

@@ -52,7 +52,9 @@ def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Cours
         sizes=sizes_of(reading, course),
         **parts,
     )
-    plan = min((_certified(problem, reading, plan, d) for d in dict.fromkeys((dual, None))), key=lambda p: p.bound)
+    plan = _certified(problem, reading, plan, dual)
+    if dual is not None and plan.bound > objective:
+        plan = min(plan, _certified(problem, reading, plan, None), key=lambda p: p.bound)
     found = course.bound * reading.covering.person
     if course.by != "certificate" and found < plan.bound and not problem.people_units.alike(found, plan.bound):
         tree = None if course.by == "solver" or course.cutting is None else course.cutting.tree

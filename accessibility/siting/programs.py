@@ -25,7 +25,6 @@ class Frame:
     """
 
     shared: NDArray[np.intp]  # rows that several columns cover
-    alone: sparse.csr_array  # (d, c) people by district that a column alone can cover
     links: sparse.csr_array  # (shared, shared + c): nobody is covered unless a column is open
     limits: sparse.csr_array  # (l, c) packs, number of sites and budget, those that bind
     room: NDArray[np.float64]  # (l,) their right-hand sides
@@ -38,27 +37,21 @@ def frame_covering(covering: Covering, slack: float = HALF) -> Frame:
     lengths = covering.rows.lengths
     shared, single = np.flatnonzero(lengths > 1), np.flatnonzero(lengths == 1)
     weight = covering.weight / covering.solver_weight
-    alone = _sums(weight[single], covering.district[single], covering.rows.of(single), (d, c))
+    k = len(shared)
     cover = covering.rows.take(shared)
-    opening = sparse.csr_array((-np.ones(len(cover.item)), cover.item, cover.start), shape=(len(shared), c))
-    links = sparse.hstack([sparse.eye_array(len(shared), format="csr"), opening], format="csr")
-    in_rows = _sums(weight[shared], covering.district[shared], np.arange(len(shared)), (d, len(shared)))
+    item = np.insert(cover.item + k, cover.start[:-1], np.arange(k))
+    value, start = np.full(len(item), -1.0), cover.start + np.arange(k + 1)
+    value[start[:-1]] = 1.0
     limits, room = _limits(covering, slack)
+    counted = np.concatenate([shared, single])
+    place = covering.district[counted], np.concatenate([np.arange(k), k + covering.rows.of(single)])
     return Frame(
         shared=shared,
-        alone=alone,
-        links=links,
+        links=sparse.csr_array((value, item, start), shape=(k, k + c)),
         limits=limits,
         room=room,
-        people=sparse.hstack([in_rows, alone], format="csr"),
+        people=sparse.coo_array((weight[counted], place), shape=(d, k + c)).tocsr(),  # those of one place summed
     )
-
-
-def _sums(
-    value: NDArray[Any], row: NDArray[np.integer[Any]], column: NDArray[np.integer[Any]], shape: tuple[int, int]
-) -> sparse.csr_array:
-    """Return a matrix of values, those of one place summed."""
-    return sparse.coo_array((value, (row, column)), shape=shape, dtype=np.float64).tocsr()
 
 
 def _limits(covering: Covering, slack: float) -> tuple[sparse.csr_array, NDArray[np.float64]]:
@@ -233,11 +226,7 @@ def _program(
     """Return a program of links, limits and extra rows; columns beyond rows and candidates are continuous."""
     wide, c, k = len(objective), len(covering.site), len(frame.shared)
     beyond = wide - k - c
-    links = sparse.hstack([frame.links, sparse.csr_array((k, beyond))], format="csr")
-    limits = sparse.hstack(
-        [sparse.csr_array((len(frame.room), k)), frame.limits, sparse.csr_array((len(frame.room), beyond))],
-        format="csr",
-    )
+    links, limits = _placed(frame.links, 0, wide), _placed(frame.limits, k, wide)
     upper = np.concatenate([np.ones(k + c), np.full(beyond, INFINITE)])
     return Program(
         objective=objective,
@@ -249,3 +238,8 @@ def _program(
         row_upper=np.concatenate([np.zeros(k), frame.room, np.full(len(extra_lower), INFINITE)]),
         **how,
     )
+
+
+def _placed(matrix: sparse.csr_array, at: int, wide: int) -> sparse.csr_array:
+    """Return a matrix with empty columns before and behind its own."""
+    return sparse.csr_array((matrix.data, matrix.indices + at, matrix.indptr), shape=(matrix.shape[0], wide))

@@ -82,7 +82,7 @@ def _best_and_last(
     covering: Covering, chosen: NDArray[np.bool_], swaps: int, allowance: Allowance, how: tuple[int, float]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the best plan, and the one that swaps end with, which may exceed the limits."""
-    if not chosen.any():
+    if not (chosen.any() and len(covering.weight)):
         return chosen, chosen
     seed, hot = how
     search, count = begin_search(covering, chosen), int(chosen.sum())

@@ -13,7 +13,7 @@ from scipy import sparse
 from sitingworlds import conditions, people_at, plans, problems, reached, scattered
 
 from accessibility.siting import Conditions, Problem, solve_mclp
-from accessibility.siting.covering import Covering, read_covering, reduce_covering
+from accessibility.siting.covering import Covering, fix_columns, read_covering, reduce_covering
 from accessibility.siting.dual import find_dual
 from accessibility.siting.effort import Allowance
 from accessibility.siting.exact import Effort, Program, Relaxation, solve_program
@@ -171,6 +171,13 @@ def test_swaps_lead_from_one_part_of_the_map_to_another() -> None:
     for seed in range(3):
         swapped = swap_sites(covering, np.array([True, True, False]), 50, allowance(), seed=seed)
         assert covering.value(swapped) * covering.person == 80
+
+
+def test_swaps_leave_a_plan_as_it_is_where_nobody_is_left_to_cover() -> None:
+    covering = covering_of(Problem.from_costs([[1, 1], [1, 1]], [10, 20], 1), (2, None))
+    left = fix_columns(covering, np.array([True, False]), np.zeros(2, np.bool_))
+    assert not len(left.weight)
+    assert swap_sites(left, np.array([True]), 50, allowance()).tolist() == [True]
 
 
 def test_swaps_do_not_overspend() -> None:
