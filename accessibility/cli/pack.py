@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from accessibility.cli.report_facts import (
     measure_study,
     people_depending_on_outside,
 )
+from accessibility.errors import InputError
 from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.surface import Places
 from accessibility.measures.tables import capacity_table, group_notes, group_record, setting_table
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from accessibility.study.study import Study
 
 _DEMO = Question(budget=12)
+_DOCX = {"docx": "python-docx", "matplotlib": "matplotlib"}  # which the extra docx brings
 
 
 def demo_folder() -> Path:
@@ -224,10 +227,11 @@ class _Pack:
 def _open(path: Path, out: Path | None, options: Options, progress: Progress) -> _Pack:
     """Return the pack of a study, whose folder is then free to be written."""
     begun = time.monotonic()
-    if options.docx:
-        from accessibility.present.report.document import require_docx  # noqa: PLC0415 -- only where it is asked for
-
-        require_docx()
+    missing = [name for module, name in _DOCX.items() if find_spec(module) is None]
+    if options.docx and missing:
+        named = " and ".join(missing)
+        msg = f"--docx needs {named}, not installed; expected it: pip install 'outlet-accessibility[docx]'"
+        raise InputError(msg)
     study = read_study(path, progress=progress.step, cache=options.cache)
     return _Pack(study=study, folder=RunFolder.claim(study, out, options, begun))
 

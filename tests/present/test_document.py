@@ -177,9 +177,7 @@ def test_without_the_extra_one_sentence_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, town: Path, cache: Path, tmp_path: Path
 ) -> None:
     found = util.find_spec
-    monkeypatch.setattr(
-        "accessibility.present.report.document.find_spec", lambda name: None if name == "docx" else found(name)
-    )
+    monkeypatch.setattr("accessibility.cli.pack.find_spec", lambda name: None if name == "docx" else found(name))
     with pytest.raises(
         InputError, match=r"^--docx needs python-docx, not .*: pip install 'outlet-accessibility\[docx]'$"
     ):

@@ -8,12 +8,18 @@ import io
 import re
 import zipfile
 from copy import deepcopy
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import docx
 import numpy as np
+from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.oxml import OxmlElement, parse_xml
+from docx.oxml.ns import qn
+from docx.shared import Cm, Pt, RGBColor
+from matplotlib import rc_context, rcParamsDefault
+from matplotlib.figure import Figure
+from matplotlib.image import imread
 
-from accessibility.errors import InputError
 from accessibility.present.language import Locales
 from accessibility.present.map.overlays import Picture
 from accessibility.present.pages import template_text
@@ -44,7 +50,6 @@ if TYPE_CHECKING:
     from accessibility.present.report.mapsketch import Paper, Pin
     from accessibility.present.report.page import TableView
 
-_NEEDED = {"docx": "python-docx", "matplotlib": "matplotlib"}
 _EPOCH = dt.datetime(2000, 1, 1)  # noqa: DTZ001 -- of every document: the same facts give the same bytes
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _LETTERS = "Times New Roman"
@@ -57,21 +62,6 @@ _SHAPES = {"circle": "●", "rect": "■", "path": "▲"}
 _NAME_UNITS = 20.0  # height of the letters of a name, in units of the map
 _EMU_PER_PT = 12_700
 _MARKERS = {"outlet": "o", "bank": "s", "new": "^"}
-
-
-def require_docx() -> None:
-    """Refuse to go on where the libraries that write documents are missing.
-
-    Raises
-    ------
-    InputError
-        The extra ``docx`` is not installed.
-    """
-    missing = [name for module, name in _NEEDED.items() if find_spec(module) is None]
-    if missing:
-        named = " and ".join(missing)
-        msg = f"--docx needs {named}, not installed; expected it: pip install 'outlet-accessibility[docx]'"
-        raise InputError(msg)
 
 
 def write_document(facts: Facts, pictures: Pictures, path: str | os.PathLike[str], *, language: str = "en") -> None:
@@ -91,11 +81,10 @@ def write_document(facts: Facts, pictures: Pictures, path: str | os.PathLike[str
     Raises
     ------
     InputError
-        A language there is not, or the extra ``docx`` is not installed.
+        A language there is not.
     OutputError
         The file could not be written; one that was there is untouched.
     """
-    require_docx()
     briefs = format_briefs(facts, language)
     document = _empty(briefs[0])
     for at, brief in enumerate(briefs):
@@ -113,9 +102,6 @@ def write_document(facts: Facts, pictures: Pictures, path: str | os.PathLike[str
 
 def _empty(brief: Brief) -> Document:
     """Return a document of A4 pages without words, with the styles of official documents."""
-    import docx  # noqa: PLC0415 -- an extra
-    from docx.shared import Cm, Pt, RGBColor  # noqa: PLC0415
-
     document = docx.Document()
     page = document.sections[0]
     page.page_width, page.page_height = Cm(21.0), Cm(29.7)
@@ -140,15 +126,11 @@ def _empty(brief: Brief) -> Document:
 
 
 def _tag(name: str) -> str:
-    from docx.oxml.ns import qn  # noqa: PLC0415 -- an extra
-
     return str(qn(name))
 
 
 def _add_footer(paragraph: Paragraph, words: str) -> None:
     """Write what stands below each page, with its number."""
-    from docx.oxml import OxmlElement  # noqa: PLC0415 -- an extra
-
     paragraph.add_run(plain_text(words) + "    ")
     field: Any = OxmlElement("w:fldSimple")
     field.set(_tag("w:instr"), "PAGE")
@@ -156,9 +138,6 @@ def _add_footer(paragraph: Paragraph, words: str) -> None:
 
 
 def _add_brief(document: Document, brief: Brief, pictures: Pictures) -> None:
-    from docx.enum.text import WD_ALIGN_PARAGRAPH  # noqa: PLC0415 -- an extra
-    from docx.shared import Pt, RGBColor  # noqa: PLC0415 -- an extra
-
     chinese = brief.locale.language == "zh"
     kind = document.add_paragraph()
     run = kind.add_run(brief.kind)
@@ -178,8 +157,6 @@ def _add_brief(document: Document, brief: Brief, pictures: Pictures) -> None:
 
 
 def _add_block(document: Document, block: BriefBlock, brief: Brief) -> None:
-    from docx.shared import Pt  # noqa: PLC0415 -- an extra
-
     if block.table is not None:
         _add_table(document, block.table)
     elif block.kind == "head":
@@ -202,10 +179,6 @@ def _add_block(document: Document, block: BriefBlock, brief: Brief) -> None:
 
 def _add_table(document: Document, view: TableView) -> None:
     """Write a table: its heading stands again on every page, numbers stand at the right."""
-    from docx.enum.text import WD_ALIGN_PARAGRAPH  # noqa: PLC0415 -- an extra
-    from docx.oxml import OxmlElement  # noqa: PLC0415
-    from docx.shared import Pt  # noqa: PLC0415
-
     table = document.add_table(rows=0, cols=len(view.headings), style="Table Grid")
     rows = [[(said[0][1], number) for said, number in view.headings]]
     rows += [[(cell.words, cell.number) for cell in row] for row in view.rows]
@@ -224,8 +197,6 @@ def _add_table(document: Document, view: TableView) -> None:
 
 def _add_picture(document: Document, one: Illustration, pictures: Pictures) -> None:
     """Write a map, its legend with a coloured sign each, and its caption."""
-    from docx.shared import Cm, Pt, RGBColor  # noqa: PLC0415 -- an extra
-
     assert one.map is not None  # noqa: S101 -- the caller asked
     document.add_picture(io.BytesIO(_draw(pictures, one.map.pins, after=one.map.after)), width=Cm(_MAP_CM))
     if pictures.ground.names:
@@ -267,8 +238,6 @@ def _add_names(paragraph: Paragraph, ground: Paper) -> None:
 
 
 def _made(template: str, **values: object) -> Any:
-    from docx.oxml import parse_xml  # noqa: PLC0415 -- an extra
-
     return parse_xml(template_text(template).format(**values))
 
 
@@ -281,10 +250,6 @@ def _sign(drawing: Markup) -> tuple[str, str]:
 
 def _draw(pictures: Pictures, pins: tuple[Pin, ...], *, after: bool) -> bytes:
     """Return a map as PNG, without names: they are words of the document, in the letters of whoever reads it."""
-    from matplotlib import rc_context, rcParamsDefault  # noqa: PLC0415 -- an extra
-    from matplotlib.figure import Figure  # noqa: PLC0415
-    from matplotlib.image import imread  # noqa: PLC0415
-
     ground = pictures.ground
     then = pictures.after if after else None
     inches = _MAP_CM / 2.54
