@@ -44,14 +44,8 @@ from accessibility.study.proposing import Question, SitingCase
 from accessibility.study.schema import read_study_file
 from accessibility.tiles.cluster import Workers, measure_tiles, parsed_memory, return_memory
 from accessibility.tiles.cutting import Cut, cut_once
-from accessibility.tiles.gathering import (
-    Gathered,
-    gather_tiles,
-    map_whole,
-    site_districts,
-    tabulate_bands,
-    tabulate_whole,
-)
+from accessibility.tiles.drawing import draw_whole
+from accessibility.tiles.gathering import Gathered, gather_tiles, site_districts, tabulate_bands, tabulate_whole
 from accessibility.tiles.measuring import Asked, Tile
 from accessibility.tiles.pairing import NationalPlan, propose_over_tiles
 from accessibility.wording import cost_text, percent_text
@@ -232,7 +226,8 @@ class _TiledRun:
             page = TiledMap(
                 caption=_caption(area, options), backdrop=_outlines(area, table), opening=_opening(plan, area)
             )
-            drawn = map_whole(whole, page, self.place / "map", aside)
+            opened = () if plan is None else (plan.plan if isinstance(plan, SitingCase) else plan).selected
+            drawn, pictures = draw_whole(tiles, whole, page, [*map(str, opened)], self.place / "map", aside)
             if whole.service is not None:
                 write_csv(capacity_table(whole.service, site_districts(cut)), aside / CAPACITY)
             parts = RunParts(doubted=False, held=False, served=cut.has_capacity, own=own is not None, areas=False)
@@ -241,8 +236,8 @@ class _TiledRun:
             progress.step("Writing")
             told = TiledFigures(study=area, cut=cut, whole=whole, districts=table, own_rows=own_rows, plan=plan)
             facts = find_tiled_facts(told, aside, date=options.day, language=options.language)
-            write_page(facts, None, aside / "report.html", language=options.language)
-            write_brief(facts, None, aside / "brief.html", language=options.language)
+            write_page(facts, pictures, aside / "report.html", language=options.language)
+            write_brief(facts, pictures, aside / "brief.html", language=options.language)
             write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=dictionary)
             warnings = [finding for finding in cut.findings if finding.is_warning]
             run = self.folder.run("cover" if question is None else "site", warnings, tiles=True)

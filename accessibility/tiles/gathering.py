@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -20,7 +19,7 @@ from accessibility.present.layers.files import write_geoparquet
 from accessibility.present.report.facts import tabulate_distances, tabulate_times
 from accessibility.sites import Sites
 from accessibility.tiles.cutting import GROUP_OF_PEOPLE
-from accessibility.tiles.measuring import AT_SPEED, IN_LINE, OWN_WALK
+from accessibility.tiles.measuring import ALIKE, AT_SPEED, IN_LINE, OWN_WALK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.service import Covered
-    from accessibility.present.map.tiledmap import TiledMap
     from accessibility.standards import Standard, Walker
     from accessibility.tiles.cutting import Cut
     from accessibility.tiles.measuring import Asked, Tile
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
 
 PART_ROWS = 262_144
 """Rows of each part of the dataset but the last."""
-_OF_TILES = ("unreached", "covered_radius", *IN_LINE)
+_OF_TILES = ("unreached", "covered_radius", ALIKE, *IN_LINE)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -279,7 +277,14 @@ def _figures(tiles: Sequence[Tile], asked: Asked, site_ids: Sequence[str]) -> di
     if asked.served:
         texts |= {"nearest_site": site_ids}
         texts |= {name: site_ids for name in names if name.startswith(f"{OWN_WALK}nearest: ")}
-    columns = [*dict.fromkeys((*texts, "population", "walk_s", "covered", "beyond", *filter(_is_hidden, names)))]
+    told = (
+        "population",
+        "walk_s",
+        "covered",
+        "beyond",
+        *(name for name in names if _is_hidden(name) and name != ALIKE),
+    )
+    columns = [*dict.fromkeys((*texts, *told))]
     known = {name: pd.Index(of) for name, of in texts.items()}
     found: dict[str, NDArray[Any]] = {}
     at, count = 0, sum(tile.last - tile.first for tile in tiles)
@@ -399,25 +404,6 @@ class _Part:
         return {}
 
 
-def map_whole(whole: Gathered, drawn: TiledMap, aside: Path, folder: Path) -> list[str]:
-    """Write the map of the dataset in a folder into the same folder; return the names of its files.
-
-    Parameters
-    ----------
-    whole
-        The figures of all.
-    drawn
-        What the map says and shows beside the people.
-    aside
-        A folder of its own for what is written aside; one that an ended run left is emptied.
-    folder
-        Where ``demand.parquet`` lies.
-    """
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    return drawn.write(cast("Coverage", whole), _read_parts(whole, folder), aside, folder)
-
-
 def tabulate_bands(whole: Gathered, folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return people by walking time, and rural ones by distance, as `tabulate_times` and `tabulate_distances` do.
 
@@ -428,7 +414,7 @@ def tabulate_bands(whole: Gathered, folder: Path) -> tuple[pd.DataFrame, pd.Data
     folder
         Where ``demand.parquet`` lies.
     """
-    tables = [(tabulate_times(part), tabulate_distances(part)) for part in _read_parts(whole, folder)]
+    tables = [(tabulate_times(part), tabulate_distances(part)) for part in read_parts(whole, folder)]
     times, distances = (_added(several) for several in zip(*tables, strict=True))
     with np.errstate(invalid="ignore"):  # of nobody there is no share
         return times.assign(share=times["people"] / whole.population), distances
@@ -440,7 +426,8 @@ def _added(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([tables[0]["class"], sums], axis=1)
 
 
-def _read_parts(whole: Gathered, folder: Path) -> Iterator[Coverage]:
+def read_parts(whole: Gathered, folder: Path) -> Iterator[Coverage]:
+    """Yield the people of the dataset in a folder, some at a time; it answers the classes of maps and tables."""
     return cast("Iterator[Coverage]", _drawn_parts(folder / "demand.parquet", whole.standard, whole.demand.settings))
 
 

@@ -40,6 +40,8 @@ AT_SPEED = "covered at "
 """What stands before a speed in the names of columns that say who is covered at it."""
 OWN_WALK = "own walk: "
 """What stands before what is found of a group by its own walker, and its name, in the names of columns."""
+ALIKE = "alike"
+"""The column that says which row of the pairs people belong to; -1 of those whom somebody covers, or nobody would."""
 IN_LINE = ("used", "turn")
 """Columns that say who comes first at a site: how much of a limit is used, and the row in the study."""
 
@@ -136,7 +138,7 @@ def measure_tile(tile: Tile, asked: Asked) -> Tile:
     while (rows := _measure(piece := load_piece(tile.cut, tile.first, tile.last, halo_m), asked)) is None:
         halo_m *= 2
     if asked.pairs:
-        write_pairs(piece, asked, rows["covered"].to_numpy(), tile)
+        rows.insert(0, ALIKE, write_pairs(piece, asked, rows["covered"].to_numpy(), tile))
     with write_aside(tile.path) as aside, aside.open("wb") as file:
         rows.to_parquet(file, index=False, compression="zstd", schema_version="1.1.0", write_page_checksum=True)
     return tile
@@ -190,8 +192,8 @@ def _by_own_walkers(piece: Piece, asked: Asked) -> dict[str, NDArray[Any]] | Non
     return found
 
 
-def write_pairs(piece: Piece, asked: Asked, covered: NDArray[np.bool_], tile: Tile) -> None:
-    """Write the people of a tile whom nobody covers by the candidates that would."""
+def write_pairs(piece: Piece, asked: Asked, covered: NDArray[np.bool_], tile: Tile) -> NDArray[np.int32]:
+    """Write the people of a tile whom nobody covers by the candidates that would; return `ALIKE` of everybody."""
     at = Snapped(demand=piece.snapped.demand, sites=piece.at_candidates)
     found = trace_catchments(piece.network, piece.demand, piece.candidates, asked.standard, asked.walker, at)
     by_person = transposed(Pairs(start=found.start, item=found.demand), len(covered))
@@ -201,8 +203,10 @@ def write_pairs(piece: Piece, asked: Asked, covered: NDArray[np.bool_], tile: Ti
         district=pd.Categorical(piece.district, categories=list(tile.cut.districts)).codes.astype(np.int32),
         sites=Pairs(start=by_person.start, item=piece.candidates.ids.astype(np.int32)[by_person.item]),
     )
+    merged, row = everybody.dealt()
     with write_aside(tile.pairs_path) as aside, aside.open("wb") as file:
-        pq.write_table(everybody.merged().table, file, write_page_checksum=True)
+        pq.write_table(merged.table, file, write_page_checksum=True)
+    return row
 
 
 def _by_own_rule(coverage: Coverage, by_measure: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
@@ -269,18 +273,23 @@ class AlikePeople:
 
     def merged(self) -> AlikePeople:
         """Return rows of one district and the same sites as one; their order hangs on nothing else."""
+        return self.dealt()[0]
+
+    def dealt(self) -> tuple[AlikePeople, NDArray[np.int32]]:
+        """Return the same rows, and for each of these which it became part of: -1 of those where nobody lives."""
         row, sites, first = merged_rows(self.sites, self.district + 1, self.people > 0)
         beyond = (row < 0) & (self.people > 0)
         where = np.unique(self.district[beyond])
         row[beyond] = len(first) + np.searchsorted(where, self.district[beyond])
         count = len(first) + len(where)
         there = row >= 0
-        return AlikePeople(
+        merged = AlikePeople(
             people=np.bincount(row[there], self.people[there], count).astype(np.float64),
             points=np.bincount(row[there], self.points[there], count).astype(np.int64),
             district=np.concatenate([self.district[first], where]),
             sites=Pairs(start=np.append(sites.start, np.full(len(where), sites.start[-1])), item=sites.item),
         )
+        return merged, row.astype(np.int32)
 
     def take(self, rows: NDArray[np.intp]) -> AlikePeople:
         """Return some of the rows."""

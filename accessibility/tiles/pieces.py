@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from accessibility.demand import Demand
 from accessibility.geo.arrays import finite_rows
+from accessibility.present.map.outlines import street_rank
 from accessibility.sites import Sites
 from accessibility.streets.network import PER_EDGE, Network, Origin
 from accessibility.streets.search.elimination import IMPASSABLE
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from accessibility.tiles.cutting import Cut
 
 _ASIDE_M = 1.0  # that roundings may cost at the border of a halo
+_MOST_DRAWN = 300_000  # streets on a page; more make it black, and are some hundred megabytes
 _STRETCH = 1.03  # nearby, no distance on the plane is so much longer than another one that is as long on the ground
 
 
@@ -124,6 +126,19 @@ def _load_streets(path: Path, box: NDArray[np.float64]) -> pa.Table:
     west, south, east, north = (float(side) for side in box)
     meets = [("west", "<=", east), ("east", ">=", west), ("south", "<=", north), ("north", ">=", south)]
     return pq.read_table(path, filters=meets, page_checksum_verification=True).sort_by("edge")
+
+
+def load_widest(cut: Cut) -> Network | None:
+    """Return the streets of the widest class that there is, for a map; None where they are too many for a page."""
+    path = cut.folder / "streets.parquet"
+    kinds = pq.read_table(path, columns=["kind"], page_checksum_verification=True)["kind"].to_numpy()
+    count = np.bincount(kinds, minlength=len(cut.kinds))
+    rank = np.array([street_rank(kind) for kind in cut.kinds])
+    widest = (rank == rank[count > 0].min(initial=rank.max(initial=0))) & (count > 0)
+    if not 0 < count[widest].sum() <= _MOST_DRAWN:
+        return None
+    meets = [("kind", "in", np.flatnonzero(widest).tolist())]
+    return _build(cut, pq.read_table(path, filters=meets, page_checksum_verification=True).sort_by("edge"))
 
 
 def _build(cut: Cut, streets: pa.Table) -> Network:

@@ -19,6 +19,7 @@ from accessibility.cli.report_facts import measure_study
 from accessibility.errors import OBEYED, visible
 from accessibility.present.language import Locale
 from accessibility.present.layers.files import write_csv
+from accessibility.present.report import illustrations, mapsketch
 from accessibility.present.report.page import render_page, write_page
 from accessibility.present.report.sentences import format_proof, format_proposal
 from accessibility.wording import _sentences
@@ -289,3 +290,21 @@ def test_every_code_of_a_finding_is_said_in_both_languages() -> None:
     assert [code for code in NOTES if f"finding_{code}" not in said] == []
     rows = np.array([key for key in said if key.startswith("finding_")])
     assert len(rows) > 60
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_very_many_sites_do_not_hide_the_people(
+    language: str, street_told: tuple[Facts, Pictures], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = ("too many to be drawn", "proposed (too many to number)") if language == "en" else ("未绘出", "不编号")
+    plain = render_page(*street_told, language=language)
+    assert [words in plain for words in told] == [False, False]
+    assert [sign in plain for sign in ('fill="#111820"', 'fill="#7b1fa2"')] == [True, True]
+    monkeypatch.setattr(mapsketch, "_MOST_SIGNS", 0)
+    monkeypatch.setattr(illustrations, "_MOST_NUMBERS", 0)
+    many = render_page(*street_told, language=language)
+    assert [words in many for words in told] == [True, True]
+    assert [sign in many for sign in ('fill="#111820"', 'fill="#7b1fa2"')] == [False, False]
+    pins = [re.findall(r'<circle[^>]* r="([\d.]+)" fill="#00695c"', page) for page in (plain, many)]
+    assert [len(sizes) for sizes in pins] == [2, 2]  # on the map, and in its legend
+    assert float(max(pins[1])) < float(min(pins[0]))

@@ -253,7 +253,7 @@ def street_lines(
     near &= np.maximum.reduceat(lon, start[:-1]) >= west
     near &= np.minimum.reduceat(lat, start[:-1]) <= north
     near &= np.maximum.reduceat(lat, start[:-1]) >= south
-    rank = np.array([_street_rank(kind) for kind in network.kinds])[network.kind]
+    rank = np.array([street_rank(kind) for kind in network.kinds])[network.kind]
     origin = (round(west * 1e5), round(south * 1e5))
     tolerance = max(5.0 / _DEGREE_M, max(east - west, north - south) / 4_000)
     spent = 0
@@ -292,7 +292,8 @@ def _joined(said: list[dict[str, str]]) -> dict[str, str]:
     return {language: between[language].join(phrase[language] for phrase in said) for language in said[0]}
 
 
-def _street_rank(kind: str) -> int:
+def street_rank(kind: str) -> int:
+    """Return the class in which a kind of street is drawn, 0 the widest."""
     plain = kind.removesuffix("_link")
     return 0 if plain in _MAIN else 1 if plain in _MINOR else 2
 

@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from accessibility.streets.network import Network
 
 
+PIXELS_PER_CELL = 3
+"""Pixels of a picture to a cell."""
 # Every colour stands out from the ground of the map by 3 : 1 at least (tests/present/test_colours.py).
 _BLUE, _ORANGE, _GREY = "#3a87c8", "#d0691b", "#6b6b6b"
 _WALK_COLOURS = ("#08306b", "#1f62ae", "#4a90cf", "#cd7a2d", "#a04a0c", "#5f1d00", "#4d4d4d")
 _RURAL_COLOURS = ("#0b4a94", "#4a90cf", "#cd7a2d", "#7a2d05", "#4d4d4d")
 _MAX_SIDE = 3_000  # pixels; a phone still decodes 9 million of them
-_PIXELS_PER_CELL = 3
 _PIXELS_AT_ONCE = 4_000_000
 _SEAM = 1.03  # a grid of another projection stands up to a degree askew on the map; this closes the seams
 _SEVERAL_BIT = 128
@@ -178,7 +179,7 @@ class Picture:
         if shapes is not None:
             box = shapely.total_bounds(shapes)
             low, high = np.minimum(low, box[:2]), np.maximum(high, box[2:])
-        pixel = float(max(2 * half.min() / _SEAM / _PIXELS_PER_CELL, (high - low).max() / max_side))
+        pixel = float(max(2 * half.min() / _SEAM / PIXELS_PER_CELL, (high - low).max() / max_side))
         width, height = (int(v) for v in np.ceil((high - low) / pixel))
         place = np.column_stack([xy[:, 0] - low[0], high[1] - xy[:, 1]]) / pixel
         edge = np.array([width - 1, height - 1])

@@ -190,16 +190,13 @@ def _tell(facts: Facts, locale: Locale) -> Brief:
     proposed = "_proposal" if facts.proposal is not None else ""
     sheets = tabulate_sheets(facts)
     locales = Locales((locale,))
-    pages: tuple[tuple[str, ...], ...] = (("map",), ("after", "times", "distances"))
-    if facts.whole is None:  # tiles have no map
-        pages = (("times", "distances"), ())
     first = (
         _section("question", locale, _asks(facts, locale, proposed)),
-        _section("answer", locale, _answer(facts, locale, sheets["settings"]), pages[0]),
+        _section("answer", locale, _answer(facts, locale, sheets["settings"]), ("map",)),
         _section("gaps", locale, _gaps(facts, locale, sheets["districts"])),
     )
     second = (
-        _section("proposal", locale, _proposal(facts, locale, sheets["proposal"]), pages[1]),
+        _section("proposal", locale, _proposal(facts, locale, sheets["proposal"]), ("after", "times", "distances")),
         _section("basis", locale, _basis(facts, locale)),
     )
     return Brief(

@@ -277,7 +277,8 @@ def _draw(pictures: Pictures, pins: tuple[Pin, ...], *, after: bool) -> bytes:
             look = {"boxstyle": "circle,pad=0.25", "fc": "#00695c" if pin.chosen else "white"}
             ink = "white" if pin.chosen else "#b3261e"
             look["ec"] = ink
-            axes.text(x, y, str(pin.number), color=ink, fontsize=5.5, ha="center", va="center", bbox=look, zorder=4)
+            number = "" if pin.number is None else f"{pin.number}"
+            axes.text(x, y, number, color=ink, fontsize=5.5, ha="center", va="center", bbox=look, zorder=4)
         km, length = scale_bar(ground)
         axes.plot([22, 22 + length], [ground.height - 22] * 2, color=INK, linewidth=1.4, zorder=4)
         axes.text(22 + length / 2, ground.height - 30, f"{km:g} km", color=INK, fontsize=7, ha="center", zorder=4)

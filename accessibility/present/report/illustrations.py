@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from accessibility.present.charts import SERIES, Axes, Series, draw_bars, draw_frontier, draw_parts, series_colours
 from accessibility.present.report.facts import NO_WAY
-from accessibility.present.report.mapsketch import Paper, Pin, draw_people, pin_sign, site_sign
+from accessibility.present.report.mapsketch import Paper, Pin, draw_people, draws_sites, pin_sign, site_sign
 from accessibility.present.report.sentences import format_conditions
 from accessibility.sites import KINDS
 from accessibility.standards import S_PER_MIN
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from accessibility.standards import Standard
 
 _MOST_PINS = 15
+_MOST_NUMBERS = 100  # of proposed sites; more would hide each other and the people
 _SMALL = 1.9  # how much larger letters and signs are on a map that is printed small
 _PALE = "#4f8fc0"  # as the map has them who are covered today
 _HALF = 0.5  # half a person rounds to one
@@ -121,7 +122,9 @@ def _map(facts: Facts, pictures: Pictures, locales: Locales, *, small: bool = Fa
         )
         cells = "" if small else locale("map_cells", cell=locale.number(ground.places.cell_m))
         hidden = locale("map_unplaced", unplaced=locale.number(unplaced)) if unplaced >= _HALF else ""
-        return " ".join(part for part in (first, cells, hidden, locale("approval")) if part)
+        sites = ground.coverage.sites.open.sum()
+        bare = "" if draws_sites(ground.coverage) else locale("map_no_sites", sites=locale.number(sites))
+        return " ".join(part for part in (first, cells, bare, hidden, locale("approval")) if part)
 
     return Illustration(
         drawing=draw_people(ground, pins=pins, large=_SMALL if small else 1.0),
@@ -142,10 +145,12 @@ def _after(facts: Facts, pictures: Pictures, locales: Locales, *, named: bool = 
     proposal = facts.proposal
     assert proposal is not None  # noqa: S101 -- the caller asked for it
     rows = proposal.table.dropna(subset=["lon", "lat"]).to_dict("records")
-    pins = [Pin(lon=row["lon"], lat=row["lat"], number=int(row["rank"]), chosen=True) for row in rows]
+    few = len(rows) <= _MOST_NUMBERS
+    pins = [Pin(lon=row["lon"], lat=row["lat"], number=int(row["rank"]) if few else None, chosen=True) for row in rows]
     colours = {"covered": _PALE, "gained": GAINED, "far": FAR, "cut": CUT}
     legend = [(_swatch(colour), locales.short(_wording(f"people_{name}"))) for name, colour in colours.items()]
-    legend.append((_boxed(pin_sign(8, 8, "1", 7, chosen=True)), locales.short(_wording("site_chosen"))))
+    sign = pin_sign(8, 8, "1", 7, chosen=True) if few else pin_sign(8, 8, "", 4, chosen=True)
+    legend.append((_boxed(sign), locales.short(_wording("site_chosen" if few else "site_chosen_many"))))
     return Illustration(
         drawing=draw_people(pictures.ground, after=pictures.after, pins=pins, large=_SMALL, named=named),
         caption=locales.each(_people_caption(facts, "after_caption", proposal.covered_after)),
@@ -246,7 +251,7 @@ def _classes(table: pd.DataFrame, locales: Locales) -> tuple[str, ...]:
 def _signs(ground: Paper, locales: Locales) -> list[tuple[Markup, str]]:
     """Return the sign of each kind of site that counts."""
     sites = ground.coverage.sites
-    kinds = [kind for kind in KINDS if (sites.open & (sites.kind == kind)).any()]
+    kinds = [kind for kind in KINDS if draws_sites(ground.coverage) and (sites.open & (sites.kind == kind)).any()]
     return [(_boxed(site_sign(kind, 8, 8, 5.5)), locales.short(_wording(f"site_{kind}"))) for kind in kinds]
 
 

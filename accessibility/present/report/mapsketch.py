@@ -16,7 +16,7 @@ from accessibility.geo.projection import WGS84, mercator, transform, unmercator
 from accessibility.measures.surface import Places
 from accessibility.present.language import shortened
 from accessibility.present.map.outlines import street_lines
-from accessibility.present.map.overlays import PeopleClasses, Picture
+from accessibility.present.map.overlays import PIXELS_PER_CELL, PeopleClasses, Picture
 from accessibility.wording.cards import COVERED, CUT, FAR, GAINED, INK, drawing, element, path_of, text
 
 if TYPE_CHECKING:
@@ -32,10 +32,12 @@ WIDTH = 1_000.0
 _MAX_HEIGHT = 1_250.0
 _SQUARES = 210  # across; smaller ones could not be told apart on paper
 _ROOM = 0.025
+_LEAST_SIDE = 500.0  # Web Mercator metres of an area
 _MOST_LABELS = 40
 _NAME_ROOM = 20  # of a name on a small map
 _LETTER = 15.0  # height of the letters of a name
 _STREET_BYTES = 60_000
+_FEW_SIGNS, _MOST_SIGNS = 150, 5_000  # sites with signs of full size, and with any
 _SMALL_PX = 360.0  # the longer side of a thumbnail
 SITE_INKS = {"outlet": "#111820", "bank": "#7b1fa2", "new": "#00695c"}
 _SCALES_KM = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -43,11 +45,11 @@ _SCALES_KM = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pin:
-    """A numbered place on a map, in degrees."""
+    """A numbered place on a map, in degrees; one of very many is small and has no number."""
 
     lon: float
     lat: float
-    number: int
+    number: int | None
     chosen: bool = False
 
 
@@ -71,14 +73,7 @@ class Paper:
     def of(cls, coverage: Coverage, districts: gpd.GeoDataFrame | None, network: Network | None) -> Paper:
         """Return the ground of a coverage: its people and districts with a little room around."""
         places = Places.of(coverage)
-        found = places.lonlat[places.placed]
-        corners = list(extent(found)) if len(found) else [np.array([-0.01, -0.01]), np.full(2, 0.01)]
-        if districts is not None and len(districts):
-            west, south, east, north = districts.to_crs(WGS84).total_bounds
-            corners += [np.array([west, south]), np.array([east, north])]
-        box = mercator(np.array(corners))
-        low, high = extent(box)
-        side = max(float((high - low).max()), 500.0)
+        low, high, side = _area(places.lonlat[places.placed], districts)
         middle, half = (low + high) / 2, np.maximum((high - low) / 2, side / 4) + _ROOM * side
         low, high = middle - half, middle + half
         scale = min(WIDTH / (high - low)[0], _MAX_HEIGHT / (high - low)[1])
@@ -142,6 +137,35 @@ class Paper:
             steps = np.split(np.array(part["steps"], dtype=np.float64).reshape(-1, 2), ends)
             lines += [self.at((np.cumsum(step, axis=0) + np.array(found.origin)) / 1e5) for step in steps]
         return path_of(lines)
+
+
+def _area(
+    lonlat: NDArray[np.float64], districts: gpd.GeoDataFrame | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Return the corners of people and districts in Web Mercator metres, and the longer side."""
+    corners = list(extent(lonlat)) if len(lonlat) else [np.array([-0.01, -0.01]), np.full(2, 0.01)]
+    if districts is not None and len(districts):
+        west, south, east, north = districts.to_crs(WGS84).total_bounds
+        corners += [np.array([west, south]), np.array([east, north])]
+    low, high = extent(mercator(np.array(corners)))
+    return low, high, max(float((high - low).max()), _LEAST_SIDE)
+
+
+def finest_pixel(lonlat: NDArray[np.float64], districts: gpd.GeoDataFrame | None) -> float:
+    """Return the side of the pixels in which people of a large area are drawn, in Web Mercator metres.
+
+    Parameters
+    ----------
+    lonlat
+        ``(n, 2)`` degrees of the people, or of the corners of where they live.
+    districts
+        Districts on the map.
+    """
+    low, high, side = _area(lonlat, districts)
+    middle = unmercator(((low + high) / 2)[None])[0, 1]
+    latitudes = np.array([middle]) if not len(lonlat) else lonlat[:, 1]
+    # The pixels of a picture are as small as the squares nearest to the equator need them.
+    return float(side / _SQUARES / PIXELS_PER_CELL * np.cos(np.radians(middle)) / np.cos(np.radians(latitudes)).max())
 
 
 def draw_people(
@@ -293,14 +317,19 @@ def _squares(ground: Paper, classes: PeopleClasses) -> Markup:
 
 def _signs(ground: Paper, coverage: Coverage, large: float) -> list[Markup]:
     """Return a sign for each site that counts: a disc an outlet, a square a bank, a triangle a new site."""
-    size = 5.2 * large * (1.0 if coverage.sites.open.sum() <= 150 else 0.6)  # noqa: PLR2004 -- more would hide the people
+    size = 5.2 * large * (1.0 if coverage.sites.open.sum() <= _FEW_SIGNS else 0.6)
     return [site_sign(kind, x, y, size) for kind, x, y in placed_sites(ground, coverage)]
 
 
+def draws_sites(coverage: Coverage) -> bool:
+    """Return whether the sites that count are few enough to be drawn: very many would hide the people."""
+    return bool(coverage.sites.open.sum() <= _MOST_SIGNS)
+
+
 def placed_sites(ground: Paper, coverage: Coverage) -> list[tuple[str, float, float]]:
-    """Return kind and place on the map of each site that counts; those beyond its edge are left out."""
+    """Return kind and place on the map of each site that counts and is drawn: those beyond its edge are not."""
     sites = coverage.sites
-    rows = np.flatnonzero(sites.open)
+    rows = np.flatnonzero(sites.open if draws_sites(coverage) else np.zeros(len(sites), np.bool_))
     at = ground.at(transform(sites.xy[rows], sites.crs, WGS84))
     return [
         (str(sites.kind[row]), x, y)
@@ -330,6 +359,8 @@ def pin_sign(x: float, y: float, number: str, size: float, *, chosen: bool) -> M
 
 def _pin(ground: Paper, pin: Pin, large: float) -> Markup:
     x, y = ground.at(np.array([[pin.lon, pin.lat]]))[0].tolist()
+    if pin.number is None:
+        return pin_sign(x, y, "", 3.0 * large, chosen=pin.chosen)
     return pin_sign(x, y, str(pin.number), (9.0 if pin.chosen else 11.0) * large, chosen=pin.chosen)
 
 
