@@ -153,6 +153,16 @@ def test_importing_the_package_loads_nothing_heavy_and_help_is_light() -> None:
         assert run.stdout.strip() == "[]", target
 
 
+def test_who_measures_arrays_loads_no_tables_and_no_shapes() -> None:
+    heavy = ["pandas", "geopandas", "shapely", "scipy.spatial", *FENCES]
+    script = (
+        "import sys, accessibility as a; a.Network, a.measure_coverage; print([m for m in {0!r} if m in sys.modules])"
+    )
+    command = [sys.executable, "-c", script.format(heavy)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    assert run.stdout.strip() == "[]"
+
+
 def test_every_public_name_is_there_and_documented() -> None:
     for name in accessibility.__all__:
         value = getattr(accessibility, name)

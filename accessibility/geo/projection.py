@@ -78,6 +78,14 @@ def frame_crs(gdf: gpd.GeoDataFrame, name: str) -> CRS:
     return found
 
 
+def refuse_degrees(lengths: NDArray[np.float64], crs: CRS) -> None:
+    """Refuse lines in metres of which none is a metre long."""
+    longest = float(lengths.max(initial=0.0))
+    if crs.is_projected and 0 < longest < 1.0:
+        msg = f"no line is a metre long in {crs.name}, the longest has {longest:.3g} m: are its coordinates degrees?"
+        raise InputError(msg)
+
+
 def transform(xy: NDArray[np.float64], source: CRS, target: CRS, *, copy: bool = True) -> NDArray[np.float64]:
     """Return ``(n, 2)`` coordinates, x (or longitude) first, in another reference system; NaN where they have none.
 

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from accessibility.streets.spelling import said_twice
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -48,15 +50,3 @@ def drawn_twice(
     again = np.zeros(len(lines), np.bool_)
     again[rows[told.duplicated().to_numpy()]] = True
     return again, said_twice(int(again.sum()), what)
-
-
-def said_twice(count: int, what: str) -> Said:
-    """Return how many lines or edges were there already.
-
-    Examples
-    --------
-    >>> said_twice(2, "edges"), said_twice(0, "edges")
-    ({'drawn-twice': (2, 'edges lie on top of another one that says the same; each street is taken once')}, {})
-    """
-    text = f"{what} lie on top of another one that says the same; each street is taken once"
-    return {"drawn-twice": (count, text)} if count else {}

@@ -12,8 +12,15 @@ from pyproj.exceptions import CRSError, ProjError
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import absent, starts_of
-from accessibility.geo.projection import MAX_STRETCH, WGS84, local_crs, segment_lengths, stretch_of, transform
-from accessibility.streets.doubles import said_twice
+from accessibility.geo.projection import (
+    MAX_STRETCH,
+    WGS84,
+    local_crs,
+    refuse_degrees,
+    segment_lengths,
+    stretch_of,
+    transform,
+)
 from accessibility.streets.foot import (
     LIFT,
     ON_FOOT,
@@ -25,8 +32,7 @@ from accessibility.streets.foot import (
     is_lift,
     long_tunnels,
 )
-from accessibility.streets.lines import refuse_degrees
-from accessibility.streets.spelling import Judged, Said, flags_of, judge_rows, node_tags, reasons
+from accessibility.streets.spelling import Judged, Said, flags_of, judge_rows, node_tags, reasons, said_twice
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

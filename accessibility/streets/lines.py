@@ -16,7 +16,7 @@ from scipy.spatial import KDTree
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import meeting_pairs, spans, starts_of
-from accessibility.geo.projection import WGS84, local_crs, segment_lengths, transform
+from accessibility.geo.projection import WGS84, local_crs, refuse_degrees, segment_lengths, transform
 from accessibility.streets.doubles import drawn_twice
 from accessibility.streets.foot import Carried, Delays, FootAccess, long_tunnels
 from accessibility.streets.search.packing import label_components
@@ -243,9 +243,6 @@ def _within(rows: gpd.GeoDataFrame, bounds: tuple[float, float, float, float]) -
     return there
 
 
-_LEAST_LONGEST = 1.0  # metre
-
-
 def _as_degrees(table: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, Said]:
     """Return one row per single line in EPSG:4326, and how many rows have no geometry or no length."""
     there = ~(table.geometry.isna() | table.geometry.is_empty)
@@ -274,14 +271,6 @@ def _as_degrees(table: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, Said]:
         "zero-length": (int((~long).sum()), "lines without length set aside"),
     }
     return rows[long], {code: (count, text) for code, (count, text) in said.items() if count}
-
-
-def refuse_degrees(lengths: NDArray[np.float64], crs: CRS) -> None:
-    """Refuse lines in metres of which none is a metre long."""
-    longest = float(lengths.max(initial=0.0))
-    if crs.is_projected and 0 < longest < _LEAST_LONGEST:
-        msg = f"no line is a metre long in {crs.name}, the longest has {longest:.3g} m: are its coordinates degrees?"
-        raise InputError(msg)
 
 
 def _swap_hint(rows: gpd.GeoDataFrame) -> str:

@@ -444,3 +444,15 @@ def plain_value(key: str, text: str) -> str:
 
 def _values(text: str) -> list[str]:
     return [part for part in map(str.strip, text.split(";")) if part and part not in _EMPTY]
+
+
+def said_twice(count: int, what: str) -> Said:
+    """Return how many lines or edges were there already.
+
+    Examples
+    --------
+    >>> said_twice(2, "edges"), said_twice(0, "edges")
+    ({'drawn-twice': (2, 'edges lie on top of another one that says the same; each street is taken once')}, {})
+    """
+    text = f"{what} lie on top of another one that says the same; each street is taken once"
+    return {"drawn-twice": (count, text)} if count else {}
