@@ -154,7 +154,7 @@ class Jobs:
         try:
             return Wording("page", self.language)(f"step {text}")
         except KeyError:
-            return text
+            return message_text(text, self.language)
 
 
 def desk_texts(language: Language) -> dict[str, str]:

@@ -28,7 +28,7 @@ from rawtowns import write_county
 
 from accessibility.cli.comparing import run_compare
 from accessibility.cli.console import Silence
-from accessibility.cli.options import Options
+from accessibility.cli.options import FetchOptions, Options
 from accessibility.cli.serving import app
 from accessibility.cli.serving.app import make_app, run_server
 from accessibility.cli.serving.desk import Desk
@@ -67,6 +67,8 @@ from accessibility.wording import day_text, percent_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from fakeservers import FakeServer
+
     from accessibility.wording import Language
 
 TOKEN = "secret"  # noqa: S105 -- of a test
@@ -99,7 +101,7 @@ def serving(folder: Path, door: Door = HERE) -> Iterator[Served]:
         for _ in range(100):
             if server.started:
                 break
-            time.sleep(0.05)
+            thread.join(0.05)
         yield served
         served.client.close()
         server.should_exit = True
@@ -257,6 +259,30 @@ def test_a_folder_that_cannot_be_written_is_told(client: Served, tmp_path: Path)
     assert answer.status_code == 400
     for told in (answer.json(), finished(client, client.post(f"/{TOKEN}/pack/sample", headers=client.origin, json={}))):
         assert "studies无法写入" in told["error"].replace("/sample/packs", "")
+
+
+@pytest.mark.usefixtures("naps")
+def test_a_place_by_its_name_is_fetched_into_a_study_of_its_own(client: Served, server: FakeServer) -> None:
+    def asked(place: str) -> dict[str, Any]:
+        answer = client.post(f"/{TOKEN}/places", headers=client.origin, json={"place": place})
+        return finished(client, answer) if answer.status_code == 202 else answer.json()
+
+    client.desk.fetching = FetchOptions(
+        people="none", heights=False, overpass=f"{server.url}/api", nominatim=f"{server.url}/"
+    )
+    told = asked(" 万州区, 重庆市 ")["result"]
+    assert (told["key"], told["error"]) == ("万州区-重庆市", "")
+    assert re.search(r"服务网点\d+个、银行网点\d+个、道路、边界", told["lines"][0])
+    assert {"study.toml", "streets.osm.gz", "boundary.gpkg"} <= {
+        path.name for path in (client.desk.folder / told["key"]).iterdir()
+    }
+    assert asked("万州区, 重庆市")["result"]["key"] == "万州区-重庆市-2"  # nothing is written over
+    assert asked(" ")["error"].startswith("请输入地名")
+    server.known = False
+    assert re.search("[\u4e00-\u9fff]", asked("Atlantis")["error"])
+    server.known, server.answers = True, [500]
+    assert "服务器" in asked("Vaduz")["error"]
+    assert len(client.desk.studies()) == 3
 
 
 def test_what_is_no_question_is_refused_in_a_sentence_and_leaves_nothing(client: Served, tmp_path: Path) -> None:

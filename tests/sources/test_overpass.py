@@ -27,6 +27,7 @@ from accessibility.cli.pack import run_cover
 from accessibility.errors import InputError, OutputError
 from accessibility.sources.fetched.overpass import Servers, fetch_place, write_streets
 from accessibility.sources.fetched.rasters import ghs_pop_urls, glo_30_urls, worldpop_url
+from accessibility.sources.fetched.remote import reason_of
 from accessibility.sources.osm import extracts as osm
 from accessibility.streets.foot import FootAccess
 from accessibility.study.study import read_study
@@ -338,3 +339,12 @@ def test_the_smallest_country_around_a_place_is_its_country(server: FakeServer) 
     assert fetch_place("Hill", margin_m=5_000, servers=server.servers, more=asked).country == "HKG"
     server.countries = []
     assert fetch_place("Hill", margin_m=5_000, servers=server.servers, more=asked).country == ""
+
+
+def test_the_reason_why_a_server_is_not_reached_stands_without_what_is_around_it() -> None:
+    around = "HTTPSConnectionPool(host='x', port=443): Max retries exceeded (Caused by NameResolutionError(\"Failed to"
+    assert reason_of(OSError(f"{around} resolve 'x' ([Errno -2] Name or service not known)")) == (
+        "Name or service not known"
+    )
+    assert reason_of(OSError("broken pipe (again)")) == "broken pipe (again)"
+    assert reason_of(TimeoutError()) == "TimeoutError"

@@ -69,6 +69,7 @@ class Page:
             Route("/assets/{name}", self.asset),
             Route("/studies", self.studies),
             Route("/studies", self.upload, methods=["POST"]),
+            Route("/places", self.place, methods=["POST"]),
             Route("/totals/{key}", self.totals, methods=["POST"]),
             Route("/tab/{tab}/map/{key}", self.drawn),
             Route("/map/{key}", self.prepare, methods=["POST"]),
@@ -155,6 +156,15 @@ class Page:
 
         return await self._begun(work)
 
+    async def place(self, request: Request) -> Response:
+        """Begin to fetch a place by its name."""
+        told = await _told(request)
+        named = str(told.get("place") or "").strip() if isinstance(told, dict) else ""
+        if not named:
+            msg = "no place is named; expected one, such as Vaduz, Liechtenstein"
+            raise InputError(msg)
+        return await self._begun(lambda job: self._told_begun(*self.desk.fetch(named, job)))
+
     async def totals(self, request: Request) -> Response:
         """Begin to multiply the people of a study to the official totals of districts, or to take that back."""
         key, told = request.path_params["key"], await _told(request)
@@ -231,6 +241,7 @@ def _keep(dropped: BinaryIO, path: Path) -> None:
 
 _FOUND = (
     "checking",
+    "fetching",
     "recognised",
     "warnings",
     "reconcile",

@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accessibility.cli.comparing import run_compare
-from accessibility.cli.options import Options, kept_draws
+from accessibility.cli.fetching import run_fetch
+from accessibility.cli.options import FetchOptions, Options, kept_draws
 from accessibility.cli.pack import run_cover, run_site
-from accessibility.cli.starting import begin_study, reconcile_study
+from accessibility.cli.starting import Begun, begin_study, reconcile_study
 from accessibility.errors import InputError
 from accessibility.sources.files import passing_folder, sweep
 from accessibility.study.answers import Answers
 from accessibility.study.sample_county import sample_study
 from accessibility.study.study import read_study
-from accessibility.wording import Wording, day_text
+from accessibility.wording import Wording, day_text, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from accessibility.cli.starting import Begun
     from accessibility.study.answers import Job
     from accessibility.study.study import Study
     from accessibility.study.views import View
@@ -46,6 +46,7 @@ class Desk:
     first: Path | None = None  # a study elsewhere that was named on the command line
     language: Language = "en"  # of what is said
     basemap: bool = False  # whether maps load the tiles that a study names from the internet
+    fetching: FetchOptions = field(default_factory=FetchOptions)  # who is asked for a place by its name, and for what
     _open: dict[str, Study] = field(default_factory=dict)
     _answers: dict[str, Answers] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -118,6 +119,21 @@ class Desk:
             key = self.free_key(name)
             draft.rename(self.folder / key)
         return key, begun
+
+    def fetch(self, place: str, progress: Job) -> tuple[str, Begun]:
+        """Fetch a place by its name from the servers of the internet; return its key and what came from where."""
+        say = Wording("console", self.language)
+        with self.draft() as draft:
+            facts = run_fetch(place, draft, replace(self.fetching, language=self.language), progress)
+            with self._lock:
+                key = self.free_key(place)
+                draft.rename(self.folder / key)
+        lines = [say("fetched", **{name: facts[name] for name in ("place", "outlets", "banks")})]
+        for name, origin in facts["sources"].items():
+            told = {part: message_text(text, self.language) for part, text in origin.items()}
+            lines.append(say("fetched_from", **{**told, "file": name}))
+        notes = tuple(message_text(note, self.language) for note in facts["notes"])
+        return key, Begun(path=self.folder / key / _STUDY, lines=tuple(lines), warnings=notes)
 
     def reconcile(self, key: str, progress: Job, *, on: bool) -> Begun:
         """Multiply the people of a study that was begun here to the official totals of districts, or take that back.

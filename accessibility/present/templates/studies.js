@@ -51,19 +51,29 @@ const begin = () => attempt(async () => {
   form.append("name", find("new-name").value);
   for (const file of chosen) form.append("files", file);
   const { result } = await done(await asked("studies", form), "checking");
-  const box = find("found");
-  box.hidden = false;
-  box.querySelector("h2").textContent = say("recognised");
-  fill(box.querySelector("ul"), result.lines);
-  found(result);
   if (!result.error) {
     chosen = [];
     choose([]);
     find("new-name").value = "";
   }
+  await begun(result);
+});
+const fetched = () => attempt(async () => {
+  find("found").hidden = true;
+  const { result } = await done(await asked("places", { place: find("place").value }), "fetching");
+  find("place").value = "";
+  await begun(result);
+});
+// What was recognised or fetched.
+const begun = async (result) => {
+  const box = find("found");
+  box.hidden = false;
+  box.querySelector("h2").textContent = say("recognised");
+  fill(box.querySelector("ul"), result.lines);
+  found(result);
   await list();
   (result.error ? box : find("open")).scrollIntoView({ block: "nearest" });
-});
+};
 // What looks wrong with a study, and the way to mend it.
 const found = ({ key, error, warnings, totals, reconciled }) => {
   const wrong = [...(error ? [error] : []), ...warnings], [evidence, remedy] = find("totals").children;
@@ -102,6 +112,7 @@ find("home").addEventListener("click", () => {
   leave();
 });
 find("begin").addEventListener("click", begin);
+find("fetch").addEventListener("click", fetched);
 find("files").addEventListener("change", ({ target }) => choose(target.files));
 for (const [name, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
   find("drop").addEventListener(name, (event) => {

@@ -290,4 +290,5 @@ def reason_of(error: Exception) -> str:
     short = _SHORT.search(str(inner))
     if short:
         return f"{int(short[1]):,} bytes did not come"
-    return str(inner).rpartition(": ")[2].rpartition("] ")[2] or type(inner).__name__  # without its number
+    said = str(inner).rpartition(": ")[2].rpartition("] ")[2]  # without its number, and what it stands in
+    return said if "(" in said else said.rstrip(")") or type(inner).__name__
