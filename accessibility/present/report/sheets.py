@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from accessibility.present.language import Locale
-    from accessibility.present.report.facts import Facts, ProposalFacts, WholeFacts
+    from accessibility.present.report.facts import Facts, ProposalFacts
     from accessibility.present.report.uncertainty import SureFacts
     from accessibility.standards import Standard
 
@@ -28,6 +28,12 @@ _BY_DISTRICT = ("street-missing", "island", "beyond-snap-limit", "official-total
 Kind = Literal[
     "text", "message", "code", "place", "count", "share", "points", "decimal", "degrees", "plain", "flag", "sum"
 ]
+SummaryRow = tuple[str, float | str, Kind]
+_TOTALS: Mapping[str, Kind] = {
+    **dict.fromkeys(("population", "covered", "uncovered", "unreached"), "count"),
+    **dict.fromkeys(("covered_share", "covered_share_radius"), "share"),
+}
+_SERVED: Mapping[str, Kind] = dict(zip(SERVED_COLUMNS, ("count", "share", "count"), strict=True))
 _BY_SETTING: Mapping[str, Kind] = {"_people": "count", "_covered_share": "share", "_covered_share_radius": "share"}
 
 
@@ -185,77 +191,43 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(key): value for key, value in row.items()}
 
 
-def summary_rows(facts: Facts) -> list[tuple[str, float | str, Kind]]:
+def summary_rows(facts: Facts) -> list[SummaryRow]:
     """Return the totals as rows of a wording key, a value and how it is written."""
-    totals = facts.totals
-    rows: list[tuple[str, float | str, Kind]] = [
-        ("item_study", facts.study, "text"),
-        ("item_date", facts.date, "text"),
-        *((f"item_{name}", totals[name], "count") for name in ("population", "covered", "uncovered", "unreached")),
-        *((f"item_{name}", totals[name], "share") for name in ("covered_share", "covered_share_radius")),
-        *_bar(facts.sure),
-        *_served(facts),
-        *_own(facts),
-        *_whole(facts.whole),
-    ]
+    totals, whole = facts.totals, facts.whole
+    rows: list[SummaryRow] = [("item_study", facts.study, "text"), ("item_date", facts.date, "text")]
+    rows += [(f"item_{name}", totals[name], kind) for name, kind in _TOTALS.items()]
+    rows += _bar(facts.sure)
+    if facts.service is not None:
+        rows += [(f"item_{name}", totals[name], kind) for name, kind in _SERVED.items()]
+    if facts.own is not None:
+        rows += [("item_own_walk", facts.own.covered, "count")]
+        rows += [("item_share_own_walk", totals[OWN_COLUMNS[1]], "share")]
+    if whole is not None:
+        rows += [("item_outside", whole.outside_people, "count")]
+        rows += [(f"item_choice_{choice[0]}", whole.choices[choice], "count") for choice in ("0", "1", "2+")]
     return [*rows, *_proof(facts.proposal), ("item_version", facts.version, "text")]
 
 
-def _whole(whole: WholeFacts | None) -> list[tuple[str, float | str, Kind]]:
-    if whole is None:
-        return []
-    return [
-        ("item_outside", whole.outside_people, "count"),
-        ("item_choice_0", whole.choices["0"], "count"),
-        ("item_choice_1", whole.choices["1"], "count"),
-        ("item_choice_2", whole.choices["2+"], "count"),
-    ]
-
-
-def _served(facts: Facts) -> list[tuple[str, float | str, Kind]]:
-    """Return the totals of people covered and served, where sites have a capacity."""
-    kinds: tuple[Kind, ...] = ("count", "share", "count")
-    told = zip(SERVED_COLUMNS, kinds, strict=True)
-    return [] if facts.service is None else [(f"item_{name}", facts.totals[name], kind) for name, kind in told]
-
-
-def _own(facts: Facts) -> list[tuple[str, float | str, Kind]]:
-    """Return the totals of people covered by walkers of their own, where groups have some."""
-    if facts.own is None:
-        return []
-    return [
-        ("item_own_walk", facts.own.covered, "count"),
-        ("item_share_own_walk", facts.totals[OWN_COLUMNS[1]], "share"),
-    ]
-
-
-def _bar(sure: SureFacts | None) -> list[tuple[str, float | str, Kind]]:
+def _bar(sure: SureFacts | None) -> list[SummaryRow]:
     if sure is None:
         return []
-    people: list[tuple[str, float | str, Kind]] = [
-        (f"item_people_{name}", number, "count") for name, number in sure.people.items()
-    ]
-    ends: list[tuple[str, float | str, Kind]] = [
-        ("item_share_low", sure.interval.low, "share"),
-        ("item_share_high", sure.interval.high, "share"),
-    ]
-    return [*ends, *people]
+    people: list[SummaryRow] = [(f"item_people_{name}", number, "count") for name, number in sure.people.items()]
+    ends = (("item_share_low", sure.interval.low), ("item_share_high", sure.interval.high))
+    return [*((name, end, "share") for name, end in ends), *people]
 
 
-def _proof(proposal: ProposalFacts | None) -> list[tuple[str, float | str, Kind]]:
+def _proof(proposal: ProposalFacts | None) -> list[SummaryRow]:
     if proposal is None:
         return []
     plan = proposal.plan
     # A question without an answer has neither.
-    proof: list[tuple[str, float | str, Kind]] = [("item_bound", plan.bound, "sum"), ("item_gap", plan.gap, "share")]
-    if plan.status == "infeasible":
-        proof = []
+    proof: list[SummaryRow] = [("item_bound", plan.bound, "sum"), ("item_gap", plan.gap, "share")]
     return [
         ("item_model", f"model_{plan.model}", "code"),
         ("item_status", f"status_{plan.status}", "code"),
         ("item_bound_by", f"by_{plan.bound_by}", "code"),
         ("item_objective", plan.objective, "sum"),
-        *proof,
+        *(proof if plan.status != "infeasible" else ()),
         ("item_cost", plan.cost, "sum"),
         ("item_sites", float(len(plan.selected)), "count"),
         ("item_covered_before", plan.covered_before, "count"),
