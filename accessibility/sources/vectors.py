@@ -126,7 +126,10 @@ def _codec(page: str) -> str | None:
 
 
 _MOST_ROWS = 50_000_000
-_VIEWS = "SELECT name, sql FROM sqlite_master WHERE type = 'view' AND name IN (SELECT table_name FROM gpkg_contents)"
+_VIEWS = (
+    "SELECT name, sql FROM sqlite_master AS m WHERE name IN (SELECT table_name FROM gpkg_contents) AND (type = 'view' "
+    "OR (type = 'table' AND EXISTS (SELECT 1 FROM pragma_table_xinfo(m.name) WHERE hidden > 1)))"
+)  # and tables that work out columns of their own
 _LOOK, _MOST_LOOKS = 1_000_000, 500  # steps of SQLite between two looks at a view that is counted, and looks
 _MANY_ROWS = 1_000_000
 _MANY_BYTES, _MOST_TIMES = 50_000_000, 100  # unpacked, and as a multiple of what is packed
@@ -239,9 +242,14 @@ def refuse_unfolding_kmz(path: Path) -> None:
         _refuse_unfolding(path, sum(part.file_size for part in archive.infolist()))
 
 
+def _most_bytes(path: Path) -> int:
+    """Return how many bytes a file may unpack to."""
+    return max(_MANY_BYTES, _MOST_TIMES * path.stat().st_size)
+
+
 def _refuse_unfolding(path: Path, bytes_: int) -> None:
-    size = path.stat().st_size
-    if bytes_ > max(_MANY_BYTES, _MOST_TIMES * size):
+    if bytes_ > _most_bytes(path):
+        size = path.stat().st_size
         msg = f"{path.name}: {size / 1e6:.1f} MB that unpack to {bytes_ / 1e6:,.0f} MB; expected a table of places"
         raise InputError(msg)
 
@@ -342,25 +350,34 @@ def _refuse_disguise(path: Path) -> None:
 
 
 def _refuse_endless_views(path: Path) -> None:
-    """Refuse a GeoPackage with a layer that is a view without end: GDAL would read it for ever, deaf to interruption.
+    """Refuse a GeoPackage with a layer that is a view without end, or that works out far more than the file holds.
 
-    A view that calls functions of GDAL's own cannot be counted here; it is refused where it could go on by itself.
+    GDAL would read it for ever, deaf to interruption, or fill the memory. A view that calls functions of GDAL's own
+    cannot be counted here; it is refused where it could go on by itself.
     """
     with closing(sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1", uri=True)) as base:
         try:
             views = base.execute(_VIEWS).fetchall()
         except sqlite3.DatabaseError:
             return  # no GeoPackage: the reader will say so
-        looks = count()
+        most, looks = _most_bytes(path), count()
+        base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(most, 10**9))
         base.set_progress_handler(lambda: next(looks) >= _MOST_LOOKS, _LOOK)
         for name, sql in views:
             quoted = name.replace('"', '""')
             try:
-                base.execute(f'SELECT count(*) FROM "{quoted}"').fetchone()  # noqa: S608 -- a name, quoted
+                held = base.execute("SELECT replace(name, '\"', '\"\"') FROM pragma_table_xinfo(?)", (name,)).fetchall()
+                lengths = "".join(f' + total(length("{column}"))' for (column,) in held)
+                asked = f'SELECT count(*){lengths} FROM "{quoted}"'  # noqa: S608 -- names, quoted
+                bytes_ = base.execute(asked).fetchone()[0]
+            except sqlite3.DataError:
+                bytes_ = most + 1  # in one cell
             except sqlite3.OperationalError as error:
                 if next(looks) >= _MOST_LOOKS or "recursive" in sql.lower():
                     msg = f"{path.name}: its layer {name!r} is a view that does not end ({error}); expected a table"
                     raise InputError(msg) from error
+                continue
+            _refuse_unfolding(path, int(bytes_))
 
 
 def _refuse_unknown_crs(path: Path) -> None:

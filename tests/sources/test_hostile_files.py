@@ -337,6 +337,32 @@ def test_a_layer_that_is_a_view_without_end_is_refused(
             read_vector(path)
 
 
+@pytest.mark.parametrize(
+    "works_out",
+    [
+        "ALTER TABLE o ADD COLUMN x TEXT GENERATED ALWAYS AS (hex(zeroblob(400000000))) VIRTUAL",
+        "ALTER TABLE o ADD COLUMN x TEXT GENERATED ALWAYS AS (hex(zeroblob(20000000))) VIRTUAL",
+        "CREATE VIEW v AS SELECT fid, geom, hex(zeroblob(15000000)) AS id FROM o",
+        "ALTER TABLE o ADD COLUMN x TEXT GENERATED ALWAYS AS (upper(id)) VIRTUAL",
+    ],
+)
+def test_a_layer_that_works_out_far_more_than_its_file_holds_is_refused(tmp_path: Path, works_out: str) -> None:
+    path = tmp_path / "o.gpkg"
+    rows = ["a", "b"]
+    gpd.GeoDataFrame({"id": rows}, geometry=[shapely.Point(1, 2)] * 2, crs=4326).to_file(path, layer="o", driver="GPKG")
+    with closing(sqlite3.connect(path)) as base:
+        base.execute(works_out)
+        if "VIEW" in works_out:
+            base.execute("UPDATE gpkg_geometry_columns SET table_name = 'v'")
+            base.execute("UPDATE gpkg_contents SET table_name = 'v', identifier = 'v'")
+        base.commit()
+    if "upper" in works_out:
+        assert read_vector(path)["x"].tolist() == ["A", "B"]
+    else:
+        with pytest.raises(InputError, match=r"o\.gpkg: 0\.1 MB that unpack to \d+ MB; expected a table of places"):
+            read_vector(path)
+
+
 @pytest.mark.parametrize("read", [read_areas, read_table, read_lines])
 def test_a_kmz_that_unpacks_to_a_hundred_times_its_size_is_refused(
     tmp_path: Path, read: Callable[[Path], object]

@@ -81,9 +81,6 @@ def read_workbook(path: Path, sheet: str | None, findings: list[Finding]) -> Wor
     InputError
         A workbook that is damaged, protected, without such a sheet, or unpacks to far more than a table.
     """
-    is_zip = zipfile.is_zipfile(path)
-    if is_zip:
-        _refuse_unfolding(path)
     told = _told(path, sheet)
     names, chosen = told["names"], told["chosen"]
     if "rows" not in told:
@@ -91,7 +88,7 @@ def read_workbook(path: Path, sheet: str | None, findings: list[Finding]) -> Wor
         raise InputError(msg)
     if sheet is None and len(names) > 1:
         findings.append(_other_sheets(path, told))
-    facts = _facts(path, chosen) if is_zip else _Facts(seen=False)
+    facts = _facts(path, chosen) if zipfile.is_zipfile(path) else _Facts(seen=False)
     rows = [
         [
             facts.partly.get((at, column), _shown(cell, facts.zeros.get((at, column), 0)))
@@ -139,6 +136,8 @@ def shown_alike(table: pd.DataFrame, shown: Mapping[Cell, str]) -> dict[str, str
 
 
 def _told(path: Path, sheet: str | None) -> Any:
+    if zipfile.is_zipfile(path):
+        _refuse_unfolding(path)
     command = [sys.executable, "-I", sheetcells.__file__, str(path.resolve()), sheet or ""]
     run = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 -- our own file, by its full path
     told = json.loads(run.stdout) if run.returncode == 0 else {"error": _ABORTED}
