@@ -423,3 +423,51 @@ def test_a_place_that_is_not_exact_is_told(
     _, findings = read_people_table(path, WGS84) if role == "people" else read_sites(path, PlaceSpec(role=role))
     said = f"column {column!r} says of 1 of 3 rows that their place is not exact: row 3 {other!r}: "
     assert told(findings).get("imprecise-place", "") == (f"{said}they may be hundreds of metres off" if coarse else "")
+
+
+@pytest.mark.parametrize(
+    ("heading", "below"),
+    [
+        *(("二、已撤销网点", True), ("撤销网点", True), ("（二）拟撤并网点：", True), ("三、自助网点", True)),
+        *(("附：停业网点名单", True), ("二、乡镇", False), ("城区网点", False)),
+    ],
+)
+def test_sites_below_a_heading_among_the_rows_are_told_where_it_speaks_against_them(
+    tmp_path: Path, heading: str, *, below: bool
+) -> None:
+    path = csv(tmp_path, "编号,名称,lon,lat", "a,城东所,100,30", f"{heading},,,", "b,城西所,101,30", "c,城南所,102,30")
+    sites, findings = read_sites(path, PlaceSpec(role="outlets"))
+    assert sites["open"].tolist() == [True] * 3
+    said = f"2 sites count that stand below {heading!r}: rows 4, 5: are they closed, planned or without a counter?"
+    aside = {"section-row": "1 section rows set aside: rows 3"}
+    assert told(findings) == aside | ({"section-of-closed": said} if below else {})
+
+
+def test_a_row_with_a_name_alone_is_no_heading_where_it_may_be_a_place(tmp_path: Path) -> None:
+    path = csv(tmp_path, "编号,名称,lon,lat", "a,城东所,100,30", ",城西所,,", "c,城南所,102,30")
+    assert list(told(read_sites(path, PlaceSpec(role="outlets"))[1])) == ["no-coordinates"]
+
+
+def test_a_list_of_closed_sites_beside_the_table_is_told(tmp_path: Path) -> None:
+    path = csv(tmp_path, "编号,名称,lon,lat,撤销网点", "a,城东所,100,30,城北所", "b,城西所,101,30,")
+    said = "1 sites count although 撤销网点 says: row 2 '城北所': are they closed? Then a column status should say so"
+    assert told(read_sites(path, PlaceSpec(role="outlets"))[1]) == {"maybe-closed": said}
+
+
+@pytest.mark.parametrize(
+    ("addresses", "lon", "apart"),
+    [
+        (("人民路1号", "人民路1号"), "100.01", True),
+        (("12 Market Street", "12 Market Street"), "100.01", True),
+        (("人民路1号", "人民路1号"), "100.003", False),
+        (("人民路1号", "人民路2号"), "100.01", False),
+        (("人民路", "人民路"), "100.01", False),  # a long one
+    ],
+)
+def test_one_address_at_two_places_is_told(
+    tmp_path: Path, addresses: tuple[str, str], lon: str, *, apart: bool
+) -> None:
+    rows = f"a,100,0,{addresses[0]}", f"b,{lon},0,{addresses[1]}"
+    _, findings = read_sites(csv(tmp_path, "id,lon,lat,address", *rows), PlaceSpec(role="outlets"))
+    said = f"1 sites that count have the address of another one elsewhere (b {addresses[1]!r} 1,113 m)"
+    assert told(findings) == ({"same-address": f"{said}: is one of them in the wrong place?"} if apart else {})

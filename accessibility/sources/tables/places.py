@@ -15,7 +15,6 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import Finding, InputError
-from accessibility.geo.projection import geodesics
 from accessibility.sites import KIND_OF
 from accessibility.sources.quantities import held_instead
 from accessibility.sources.tables.columns import (
@@ -32,10 +31,18 @@ from accessibility.sources.tables.columns import (
     rows_text,
 )
 from accessibility.sources.tables.plausibility import refuse_other_system, report_rounded
-from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
+from accessibility.sources.tables.points import TableSpec, locate_rows, set_aside, unique_row_ids
 from accessibility.sources.tables.precision import report_imprecise
 from accessibility.sources.tables.reading import name_of, read_table
-from accessibility.sources.tables.standing import SaidGone, are_machines, find_gone, lists_gone, report_unfit
+from accessibility.sources.tables.repeats import report_doubles
+from accessibility.sources.tables.standing import (
+    SaidGone,
+    are_machines,
+    find_gone,
+    heads_gone,
+    lists_gone,
+    report_unfit,
+)
 from accessibility.streets.lifecycle import has_ended, is_gone
 
 if TYPE_CHECKING:
@@ -56,8 +63,6 @@ _LETTER: Mapping[str, str] = {"outlets": "O", "banks": "B", "candidates": "C"}
 _COSTS: Mapping[str, float] = {"bank": 1.0, "new": 3.0, "outlet": 0.0}
 _ROUNDED_M = 100.0  # a step of coordinates that moves sites as far as a block of houses
 _LOST_SHARE = 0.05
-_BRANCH_NAME = re.compile(r"支行|分理处|营业[部所室]|储蓄所|\bbranch\b", re.IGNORECASE)
-_ELSEWHERE_M = 100.0
 _BRANCH = "1601"  # Amap's type codes: 160100 bank, 160105 ICBC and so on; 1603.. are cash machines
 
 
@@ -144,7 +149,7 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
     )
     sites = sites[~located.missing]
     findings += report_unfit(table, source) if spec.role == "candidates" else []
-    return sites, findings + _doubles(sites, source) + _namesakes(sites, source)
+    return sites, findings + report_doubles(sites, source)
 
 
 def _others(table: pd.DataFrame, known: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -253,9 +258,22 @@ class _Cells:
             f"{count} sites count although {columns} says: {shown}: are they closed? Then a column status should say so"
         )
         self.note("maybe-closed", message, count)
+        self._report_sections(counts)
         for name in (self.source.rsplit(".", 1)[0], self.table.attrs.get("sheet", ""), self.spec.layer or ""):
             message = f"the name {name!r} speaks of sites that are planned or closed; those that say nothing else count"
             self.note("list-of-closed", message, int(lists_gone(name)))
+
+    def _report_sections(self, counts: NDArray[np.bool_]) -> None:
+        """Tell sites that count, and stand below a heading among the rows that speaks against it."""
+        sections = pd.Series([self.table.attrs.get("sections", {}).get(row, "") for row in self.table.index])
+        for section in filter(heads_gone, dict.fromkeys(sections)):
+            below = counts & (sections == section).to_numpy()
+            rows = ", ".join(map(str, self.table.index[below][:SHOWN]))
+            message = (
+                f"{int(below.sum())} sites count that stand below {section!r}: rows {rows}: are they closed, planned "
+                "or without a counter?"
+            )
+            self.note("section-of-closed", message, int(below.sum()))
 
     def report_machines(self, counts: NDArray[np.bool_]) -> None:
         """Tell sites that count and are machines by their name or kind."""
@@ -420,35 +438,3 @@ def _branches(table: pd.DataFrame, spec: PlaceSpec, source: str, findings: list[
         message = f"{text}; {expected}: set aside"
         findings.append(Finding(code="no-bank-branch", source=source, message=message, count=int(other.sum())))
     return ~other
-
-
-def _namesakes(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
-    """Return a finding on branches that count and have one name, and bank, at several places: one may have moved."""
-    branch = sites["name"].map(lambda name: _BRANCH_NAME.search(name) is not None).to_numpy(dtype=bool)
-    some = sites[sites["open"].to_numpy(dtype=bool) & branch]
-    first = some.groupby(["name", "bank"], sort=False)["name"].transform(lambda names: names.index[0])
-    lonlat = pd.DataFrame(shapely.get_coordinates(some.geometry), index=some.index)
-    apart_m = geodesics(lonlat.to_numpy(), lonlat.loc[first].to_numpy())
-    rows = np.flatnonzero(apart_m > _ELSEWHERE_M)
-    if not rows.size:
-        return []
-    shown = ", ".join(f"{some.index[row]} {some['name'].iloc[row]!r} {apart_m[row]:,.0f} m" for row in rows[:SHOWN])
-    message = f"{rows.size} sites that count have the name of another one elsewhere ({shown}): has one of them moved?"
-    return [Finding(code="namesake", source=source, message=message, count=rows.size)]
-
-
-def _doubles(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
-    """Return findings on sites that stand on the same point."""
-    x, y = (np.round(of.to_numpy(), SAME_DEG) for of in (sites.geometry.x, sites.geometry.y))
-    point, places = pd.factorize(x + y * 1j)
-    several = np.bincount(point[point >= 0], minlength=len(places)) > 1
-    together = np.flatnonzero(several[point] & (point >= 0))
-    findings = []
-    for of, group in pd.Series(sites.index[together]).groupby(point[together], sort=False):
-        shown, at = ", ".join(map(str, group[:5])), places[of]
-        told = f"{len(group)} sites stand on one point ({at.real} {at.imag}): {shown}; all are kept"
-        code, message = "duplicate-place", told
-        if len(group) > FALLBACK:
-            code, message = "geocoder-fallback", f"{told}; did a geocoder fall back to the middle of a town?"
-        findings.append(Finding(code=code, source=source, message=message, count=len(group)))
-    return findings

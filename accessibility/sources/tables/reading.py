@@ -29,6 +29,7 @@ from accessibility.sources.tables.rows import (
     column_names,
     is_beside,
     is_note,
+    is_section,
     is_total,
     read_heading,
     without_totals,
@@ -50,6 +51,7 @@ _FOOTNOTE = re.compile(
     r"[*※(\[]?\s*(备?注|附注|说明|(数据|资料)?来源|单位|填[表报](人|单位)?|制表|审核|(foot)?notes?|sources?|units?)\s*+\d*+\s*+([:.、)]|$)",
     re.IGNORECASE,
 )
+_FEW_COLUMNS = 2  # a row of one cell may well be one of the table
 _WHOLE = re.compile(r"(\d{6,})\.0+")  # a code that a program took for a number
 
 
@@ -84,6 +86,7 @@ def table_of_rows(
     names = column_names(heading, findings, source)
     are_name = are_names(names)
     kept: dict[int, list[str]] = {}
+    sections, section = {}, ""
     for at in range(header + 1, len(rows)):
         cells = [cell.strip() for cell in rows[at]]
         if any(cells[len(names) :]):
@@ -92,7 +95,9 @@ def table_of_rows(
         code = _no_row(cells, are_name, noted="footnote-row" in aside)
         if code and (kept or code != "footnote-row"):
             aside.setdefault(code, []).append(at + 1)
+            section = next(filter(None, cells)) if code == "section-row" else section
         else:
+            sections[at + 1] = section
             kept[at + 1] = (cells + [""] * len(names))[: len(names)]
     trailing = [row for row in aside.get("blank-row", []) if row > max(kept, default=0)]
     aside["blank-row"] = [row for row in aside.get("blank-row", []) if row not in set(trailing)]
@@ -106,6 +111,7 @@ def table_of_rows(
     findings += _commented_out(kept, source)
     table.attrs |= {mark: _by_column(cells, names, kept) for mark, cells in marks.items()}
     said = (*aside["title-row"], *aside.get("footnote-row", ()))
+    table.attrs["sections"] = sections if section else {}
     table.attrs["titles"] = [" ".join(filter(None, map(str.strip, rows[row - 1]))) for row in said]
     return table
 
@@ -119,8 +125,11 @@ def _no_row(cells: Sequence[str], names: Sequence[bool], *, noted: bool) -> str:
         return "subtotal-row"
     if is_beside(cells, names):
         return "extra-row"
-    alone = len(filled) == 1 < len(names)
-    return "footnote-row" if alone and (noted or _FOOTNOTE.match(unicodedata.normalize("NFKC", filled[0]))) else ""
+    if not len(filled) == 1 < len(names):
+        return ""
+    if noted or _FOOTNOTE.match(unicodedata.normalize("NFKC", filled[0])):
+        return "footnote-row"
+    return "section-row" if len(names) > _FEW_COLUMNS and is_section(filled[0]) else ""
 
 
 def _by_column(

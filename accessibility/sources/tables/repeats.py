@@ -1,18 +1,24 @@
-"""Rows of people that count those of other rows once more: sums of a township among its villages, a name twice."""
+"""Rows that stand for others once more: sums of a township among its villages, a name, a point or an address twice."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from accessibility.errors import Finding
+from accessibility.geo.projection import geodesics
 from accessibility.sources.tables.columns import DIVISIONS, SHOWN, attributes, find_column
+from accessibility.sources.tables.points import FALLBACK, SAME_DEG
+from accessibility.wording import plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    import geopandas as gpd
     from numpy.typing import NDArray
 
     from accessibility.sources.spread import SamePlaces
@@ -22,6 +28,10 @@ _SUMS = 2  # of one alone it may be chance
 _SOME = 0.5  # of the townships that have so many rows
 _PEOPLE = 20.0  # of most sums: small numbers add up by chance
 _FEW = 0.2  # of the rows
+_BRANCH_NAME = re.compile(r"支行|分理处|营业[部所室]|储蓄所|\bbranch\b", re.IGNORECASE)
+_ELSEWHERE_M = 100.0
+_DOOR = re.compile(r"\d+ ?(号|#|弄|幢|栋)|^\d+ \w{3,}|\w{3,},? \d+$")  # of a house, in an address
+_FAR_M = 500.0  # as far as one that was read from a map may be off, and a long yard be wide
 
 
 def report_again(
@@ -106,3 +116,66 @@ def _same_names(
     )
     lost = float(people[again].sum())
     return [Finding(code="rows-of-a-name", source=source, message=message, count=int(again.sum()), people=lost)]
+
+
+def report_doubles(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
+    """Return findings on sites on one point, and on those that count with one name or one address at several places.
+
+    Parameters
+    ----------
+    sites
+        As `accessibility.sources.tables.places.read_sites` returns them.
+    source
+        The file, for messages.
+    """
+    return [*_doubles(sites, source), *_namesakes(sites, source), *_same_address(sites, source)]
+
+
+def _namesakes(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
+    """Return a finding on branches that count and have one name, and bank, at several places: one may have moved."""
+    branch = sites["name"].map(lambda name: _BRANCH_NAME.search(name) is not None).to_numpy(dtype=bool)
+    some = sites[sites["open"].to_numpy(dtype=bool) & branch]
+    shown, count = _apart(some, some.groupby(["name", "bank"], sort=False)["name"], _ELSEWHERE_M)
+    message = f"{count} sites that count have the name of another one elsewhere ({shown}): has one of them moved?"
+    return [Finding(code="namesake", source=source, message=message, count=count)] if count else []
+
+
+def _same_address(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
+    """Return a finding on sites that count and have one address, with its number, at several places."""
+    whole = sites["address"].map(lambda text: _DOOR.search(plain_words(text)) is not None).to_numpy(dtype=bool)
+    some = sites[sites["open"].to_numpy(dtype=bool) & whole]
+    where = [some[name] for name in ("address", "township", "district")]
+    shown, count = _apart(some, some.groupby(where, sort=False)["address"], _FAR_M)
+    message = (
+        f"{count} sites that count have the address of another one elsewhere ({shown}): is one of them in the wrong "
+        "place?"
+    )
+    return [Finding(code="same-address", source=source, message=message, count=count)] if count else []
+
+
+def _apart(some: gpd.GeoDataFrame, groups: Any, metres: float) -> tuple[str, int]:
+    """Return the sites that stand farther than some metres from the first of their group, in words, and how many."""
+    first = groups.transform(lambda texts: texts.index[0])
+    lonlat = pd.DataFrame(shapely.get_coordinates(some.geometry), index=some.index)
+    apart_m = geodesics(lonlat.to_numpy(), lonlat.loc[first].to_numpy())
+    rows = np.flatnonzero(apart_m > metres)
+    texts = some[groups.obj.name].to_numpy()
+    shown = ", ".join(f"{some.index[row]} {texts[row]!r} {apart_m[row]:,.0f} m" for row in rows[:SHOWN])
+    return shown, rows.size
+
+
+def _doubles(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
+    """Return findings on sites that stand on the same point."""
+    x, y = (np.round(of.to_numpy(), SAME_DEG) for of in (sites.geometry.x, sites.geometry.y))
+    point, places = pd.factorize(x + y * 1j)
+    several = np.bincount(point[point >= 0], minlength=len(places)) > 1
+    together = np.flatnonzero(several[point] & (point >= 0))
+    findings = []
+    for of, group in pd.Series(sites.index[together]).groupby(point[together], sort=False):
+        shown, at = ", ".join(map(str, group[:5])), places[of]
+        told = f"{len(group)} sites stand on one point ({at.real} {at.imag}): {shown}; all are kept"
+        code, message = "duplicate-place", told
+        if len(group) > FALLBACK:
+            code, message = "geocoder-fallback", f"{told}; did a geocoder fall back to the middle of a town?"
+        findings.append(Finding(code=code, source=source, message=message, count=len(group)))
+    return findings

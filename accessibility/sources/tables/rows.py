@@ -168,6 +168,23 @@ def is_beside(cells: Sequence[str], names: Sequence[bool] = ()) -> bool:
     return any(_BESIDE.fullmatch(cell.strip()) is not None for cell in (first, *named))
 
 
+_SECTION = re.compile(
+    r"\(?[一二三四五六七八九十]{1,3}[)、.].*|第[一二三四五六七八九十]{1,3}(部分|类|批).*|附(件|表)?\d?:.*|以下(为|是).*"
+    r"|.*(网点|站点|机构|名单|清单):?"
+)
+
+
+def is_section(cell: str) -> bool:
+    """Return whether a row of one cell is a heading of the rows below it.
+
+    Examples
+    --------
+    >>> [is_section(cell) for cell in ("一、在营网点", "(二)拟撤并", "撤销网点", "一号桥社保所", "1. A note")]
+    [True, True, True, False, False]
+    """
+    return _SECTION.fullmatch(unicodedata.normalize("NFKC", cell).strip()) is not None
+
+
 _NOTE = re.compile(r"[^:\uff1a\d]{1,12}(\uff1a\s*|:\s+)\S")
 
 

@@ -233,6 +233,25 @@ def lists_gone(name: str) -> bool:
     return _LISTED.search(plain_words(name)) is not None
 
 
+_NUMBERING = re.compile(
+    r"\(?[一二三四五六七八九十]{1,3}[)、.]|第[一二三四五六七八九十]{1,3}(部分|类|批)|附(件|表)?\d?:|以下(为|是)"
+)
+_OF_SITES = re.compile("(服务)?(网点|站点|机构|名单|清单)*:?$")
+
+
+def heads_gone(section: str) -> bool:
+    """Return whether a heading among the rows says that the sites below it are closed, planned or without a counter.
+
+    Examples
+    --------
+    >>> [heads_gone(text) for text in ("二、已撤销网点", "(二)拟撤并网点", "自助网点", "一、在营网点", "城区网点")]
+    [True, True, True, False, False]
+    """
+    plain = _NUMBERING.sub("", plain_words(section)).strip()
+    words = _OF_SITES.sub("", plain)
+    return lists_gone(plain) or is_gone(words) or casts_doubt(plain) or is_elsewhere(words)
+
+
 @dataclass(kw_only=True)
 class SaidGone:
     """Rows of which some cell says that the place is not there: what it is, and where it stands."""
@@ -289,6 +308,8 @@ def _readings(column: str, name: str | None, hours: str | None) -> tuple[Callabl
     if column == hours:
         return (lambda text: is_gone(text) or not is_ever_open({"opening_hours": text})), _is_shut_mostly
     words = plain_words(column)
+    if lists_gone(words) and not words.startswith("是否"):
+        return _never, lambda text: not _is_no(text)  # a list beside the table
     return next((surely, maybe) for pattern, surely, maybe in _READINGS if re.fullmatch(pattern, words))
 
 
