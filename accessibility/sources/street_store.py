@@ -14,7 +14,7 @@ from pyproj import CRS
 from accessibility.geo.arrays import spans
 from accessibility.sources.cache import HELD, Blocks, Heaps, cuts_of, some_of
 from accessibility.sources.osm.topology import cut_ways, projected, refuse_no_edge
-from accessibility.streets.foot import FERRY, KINDS, Carried, Delays, long_tunnels
+from accessibility.streets.foot import FERRY, KINDS, LIFT, Carried, Delays, long_tunnels
 from accessibility.streets.network import PER_EDGE, Network, Origin, sealed_edges
 from accessibility.streets.search.packing import hilbert_keys, joined_nodes
 
@@ -249,7 +249,7 @@ def junctions_of(streets: Network | PlacedStreets) -> Iterator[NDArray[np.float6
         yield np.concatenate([xy[last - rows["vertices"] + 1], xy[last]])
 
 
-_FERRY = KINDS.index(FERRY)
+_RIDES = [KINDS.index(FERRY), KINDS.index(LIFT)]  # what they take hangs on what else is at their ends
 _CARRIED = ("kind", "ride_s", "tunnel", "length_m")
 
 
@@ -321,7 +321,7 @@ class _Placing:
         box = boxes_of(xy, chains.shape_start[:-1])
         self.curve.meet(box)
         columns, tunnel = chains.columns(ways), ways.tunnel[chains.way]
-        self.special |= bool(tunnel.any() or (columns["kind"] == _FERRY).any())
+        self.special |= bool(tunnel.any() or np.isin(columns["kind"], _RIDES).any())
         self.blocks.put(
             number,
             **columns,
@@ -355,21 +355,21 @@ class _Placing:
             self.blocks.put(number, **arrays, ends=ends, degree=degree)
 
     def _carry(self) -> None:
-        """Find which tunnels are too long, and what ferries take: both hang on what they meet in other blocks."""
+        """Find which tunnels are too long, and what rides take: both hang on what they meet in other blocks."""
         held: dict[str, list[NDArray[Any]]] = {name: [] for name in (*_CARRIED, "ends")}
         for number in self.numbers:
             arrays = self.blocks.take(number, *held)
-            some = arrays["tunnel"] | (arrays["kind"] == _FERRY)
+            some = arrays["tunnel"] | np.isin(arrays["kind"], _RIDES)
             for name, values in held.items():
                 values.append(arrays[name][some])
         all_ = {name: np.concatenate(values) for name, values in held.items()}
         ids, ends = np.unique(all_["ends"], return_inverse=True)
         ends = ends.reshape(-1, 2)
-        landing = np.zeros(len(ids), np.bool_)
+        walked = np.zeros(len(ids), np.bool_)
         for number in self.numbers:
             arrays = self.blocks.take(number, "ends", "kind")
-            landing |= np.isin(ids, arrays["ends"][arrays["kind"] != _FERRY])
-        land = np.flatnonzero(landing)
+            walked |= np.isin(ids, arrays["ends"][~np.isin(arrays["kind"], _RIDES)])
+        land = np.flatnonzero(walked)
         names = np.append(np.array(KINDS)[all_["kind"]], np.full(len(land), "road"))
         nothing = np.zeros(len(land))
         seconds = self.delays.seconds(
@@ -387,10 +387,10 @@ class _Placing:
             count = len(some_of_it)
             if count:
                 arrays = self.blocks.take(number)
-                ferry = arrays["kind"] == _FERRY
-                some, here = arrays["tunnel"] | ferry, slice(at, at + count)
+                rides = np.isin(arrays["kind"], _RIDES)
+                some, here = arrays["tunnel"] | rides, slice(at, at + count)
                 arrays["closed"][some] = closed[here]
-                arrays["fixed_s"][ferry] = seconds[here][some_of_it == _FERRY]
+                arrays["fixed_s"][rides] = seconds[here][np.isin(some_of_it, _RIDES)]
                 self.blocks.put(number, **arrays)
             at += count
 
