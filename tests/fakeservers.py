@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlparse
@@ -147,6 +149,43 @@ def tiff(values: NDArray[np.float32], west: float, north: float, cells: tuple[fl
         with memory.open(driver="GTiff", crs="EPSG:4326", transform=grid, **size, **kept) as raster:
             raster.write(values, 1)
         return bytes(memory.read())
+
+
+class BadServer(ThreadingHTTPServer):
+    """A server that answers everything in one bad way: `endless`, `drip`, `bomb` (gzip), or `elsewhere` (redirects)."""
+
+    daemon_threads = True
+
+    def __init__(self, way: str) -> None:
+        super().__init__(("127.0.0.1", 0), _BadHandler)
+        self.url, self.way = f"http://127.0.0.1:{self.server_address[1]}", way
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of who hangs up in the middle."""
+
+
+class _BadHandler(BaseHTTPRequestHandler):
+    server: BadServer
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        way = self.server.way
+        self.send_response(302 if way == "elsewhere" else 200)
+        told = {"elsewhere": ("Location", "file:///etc/passwd"), "bomb": ("Content-Encoding", "gzip")}
+        self.send_header(*told.get(way, ("Content-Length", "999999999")))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        if way == "bomb":
+            self.wfile.write(gzip.compress(bytes(50_000_000)))
+        part, every = (b"[" * 2**16, 0.0) if way == "endless" else (b"[", 0.02)
+        while way in ("endless", "drip"):
+            self.wfile.write(part)
+            time.sleep(every)
+
+    def do_POST(self) -> None:
+        self.do_GET()
 
 
 class FakeArchive(ThreadingHTTPServer):

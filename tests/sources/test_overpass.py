@@ -9,6 +9,7 @@ import json
 import os
 import re
 import socket
+import threading
 import zipfile
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import geopandas as gpd
 import numpy as np
 import osmnx
 import pytest
-from fakeservers import NAME, PLACES, STEP, country, square, tiff
+from fakeservers import NAME, PLACES, STEP, BadServer, country, square, tiff
 from typer.testing import CliRunner
 
 from accessibility.cli import commands as cli
@@ -25,9 +26,10 @@ from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover
 from accessibility.errors import InputError, OutputError
+from accessibility.sources.fetched import overpass
 from accessibility.sources.fetched.overpass import Servers, fetch_place, write_streets
 from accessibility.sources.fetched.rasters import ghs_pop_urls, glo_30_urls, worldpop_url
-from accessibility.sources.fetched.remote import reason_of
+from accessibility.sources.fetched.remote import Keeper, open_remote, reason_of
 from accessibility.sources.osm import extracts as osm
 from accessibility.streets.foot import FootAccess
 from accessibility.study.study import read_study
@@ -125,6 +127,45 @@ def test_servers_that_are_down_or_out_of_order(server: FakeServer) -> None:
     with pytest.raises(OutputError, match=r"cannot be reached: .*expected the internet"):
         fetch_place("Hill", margin_m=5_000, servers=Servers(overpass=away, nominatim=away))
     assert (_settings(), socket.getaddrinfo) == (before, resolver)
+
+
+@pytest.mark.parametrize(
+    ("way", "told"),
+    [
+        ("endless", r"broke off: more than 5,000,000 bytes came"),
+        ("bomb", r"broke off: more than 5,000,000 bytes came"),
+        ("drip", r"is too slow: not done within 1 s"),
+        ("elsewhere", r"servers refused: No connection adapters were found for 'file:///etc/passwd'"),
+    ],
+)
+def test_an_answer_without_end_or_from_elsewhere_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch, way: str, told: str
+) -> None:
+    monkeypatch.setattr(overpass, "_MOST_BYTES", 5_000_000)
+    with BadServer(way) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        seconds = 1 if way == "drip" else 60
+        servers = Servers(overpass=f"{server.url}/api", nominatim=f"{server.url}/", deadline_s=seconds)
+        with pytest.raises(OutputError, match=told):
+            fetch_place("Hill", margin_m=5_000, servers=servers)
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("way", "told"), [("drip", "is too slow: not done in time"), ("elsewhere", "is no address"), ("bomb", "how long")]
+)
+def test_a_file_that_drips_or_lies_elsewhere_is_given_up(tmp_path: Path, way: str, told: str) -> None:
+    def read(url: str) -> None:
+        file = open_remote(f"{url}/people.tif", Keeper(folder=tmp_path, deadline_s=1))
+        assert file is not None
+        with file:
+            file.read()
+
+    with BadServer(way) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises((OutputError, InputError), match=told):
+            read(server.url)
+        server.shutdown()
 
 
 def test_half_an_answer_is_no_answer(server: FakeServer) -> None:

@@ -12,7 +12,7 @@ import math
 import socket
 import time
 from collections import OrderedDict
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
@@ -23,7 +23,7 @@ import shapely
 
 from accessibility.errors import Finding, InputError, OutputError
 from accessibility.geo.projection import WGS84, local_crs
-from accessibility.sources.fetched.remote import reason_of
+from accessibility.sources.fetched.remote import read_some, reason_of
 from accessibility.sources.osm.features import Feature, places_frame
 from accessibility.streets.foot import LIKE_STREETS, NODE_KEYS, WAY_KEYS
 
@@ -48,6 +48,7 @@ _LETTERS = "ISO3166-1:alpha3"
 _BUSY = frozenset({429, 504})
 _OSMNX_WAITS_S = 55.0
 _REQUEST_S = 180.0
+_PART, _MOST_BYTES = 2**16, 2**30  # of an answer; a shared server makes none that is half as large
 _SHOWN = 5  # other places of a name
 _ADVICE = 'an extract, which needs no server: network = { path = "....osm.pbf" }'
 
@@ -248,14 +249,12 @@ class _Patience:
         self.named: list[str] = []  # the places with a boundary that Nominatim has for a name
 
     def __call__(self, response: Any, **_: object) -> None:
+        self._take(response)
         busy = response.status_code in _BUSY
         self.refusals -= busy
         left = self.until - time.monotonic() - (_OSMNX_WAITS_S if busy else 0.0)
         if left <= 0 or self.refusals < 0:
-            state = f"busy (status {response.status_code})" if busy else "slow"
-            limit = f"not done within {self.deadline_s:,.0f} s"
-            msg = f"{_host(response.url)} is too {state}: {limit}; try later, or {_ADVICE}"
-            raise OutputError(msg)
+            raise self._late(response, busy=busy)
         osmnx.settings.requests_timeout = min(_REQUEST_S, left)
         if response.request.method == "GET" and response.ok:
             with suppress(ValueError, LookupError, TypeError):
@@ -263,8 +262,38 @@ class _Patience:
         if b'"remark"' in response.content[-2_000:]:
             remark = str(response.json().get("remark", ""))
             if "error" in remark:
-                msg = f"{_host(response.url)} broke off: {remark}; expected a smaller place, or {_ADVICE}"
-                raise OutputError(msg)
+                raise _cut(response, remark)
+
+    def _take(self, response: Any) -> None:
+        """Take in all of an answer, as far as there is time and room: neither an endless one nor one that drips."""
+        parts, size = [], 0
+        with closing(response):
+            while part := _some(response):
+                parts.append(part)
+                size += len(part)
+                if size > _MOST_BYTES:
+                    raise _cut(response, f"more than {_MOST_BYTES:,} bytes came")
+                if time.monotonic() > self.until:
+                    raise self._late(response)
+        response._content, response._content_consumed = b"".join(parts), True  # noqa: SLF001 -- requests has no other way
+
+    def _late(self, response: Any, *, busy: bool = False) -> OutputError:
+        state = f"busy (status {response.status_code})" if busy else "slow"
+        limit = f"not done within {self.deadline_s:,.0f} s"
+        msg = f"{_host(response.url)} is too {state}: {limit}; try later, or {_ADVICE}"
+        return OutputError(msg)
+
+
+def _some(response: Any) -> bytes:
+    try:
+        return read_some(response, _PART, unpack=True)
+    except Exception as error:  # urllib3's own, and sockets'
+        raise _cut(response, reason_of(error)) from error
+
+
+def _cut(response: Any, remark: str) -> OutputError:
+    msg = f"{_host(response.url)} broke off: {remark}; expected a smaller place, or {_ADVICE}"
+    return OutputError(msg)
 
 
 def _host(url: str) -> str:

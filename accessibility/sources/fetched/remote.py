@@ -268,18 +268,30 @@ def _stream(answer: requests.Response, start: int, url: str) -> _Stream:
 
 def _read(answer: requests.Response, wanted: int, url: str, until: float) -> bytes:
     """Return exactly so many bytes of an answer."""
-    if time.monotonic() > until:
-        msg = f"{url}: is too slow: not done in time; give it more with --minutes; what came is kept"
-        raise OutputError(msg)
-    try:
-        content: bytes = answer.raw.read(wanted)
-    except Exception as error:  # urllib3's own, and sockets'
-        msg = f"broke off ({reason_of(error)})"
-        raise _CutError(msg) from error
+    content = bytearray()
+    while len(content) < wanted:
+        if time.monotonic() > until:
+            msg = f"{url}: is too slow: not done in time; give it more with --minutes; what came is kept"
+            raise OutputError(msg)
+        try:
+            part = read_some(answer, wanted - len(content))
+        except Exception as error:  # urllib3's own, and sockets'
+            msg = f"broke off ({reason_of(error)})"
+            raise _CutError(msg) from error
+        if not part:
+            break
+        content += part
     if len(content) < wanted:
         msg = f"broke off ({len(content):,} of {wanted:,} bytes)"
         raise _CutError(msg)
-    return content
+    return bytes(content)
+
+
+def read_some(answer: requests.Response, most: int, *, unpack: bool = False) -> bytes:
+    """Return what came of an answer by now, at most so many bytes: a server that drips is no reason to wait for all."""
+    read = getattr(answer.raw, "read1", answer.raw.read)  # which older ones lack
+    some: bytes = read(most, decode_content=unpack)
+    return some
 
 
 def reason_of(error: Exception) -> str:
