@@ -43,7 +43,7 @@ from accessibility.study.loading.sites import load_area
 from accessibility.study.proposing import Question, SitingCase
 from accessibility.study.schema import read_study_file
 from accessibility.tiles.cluster import Workers, measure_tiles, parsed_memory, return_memory
-from accessibility.tiles.cutting import Cut, cut_once
+from accessibility.tiles.cutting import TILES_LOCK, Cut, cut_once, forget_unused
 from accessibility.tiles.drawing import draw_whole
 from accessibility.tiles.gathering import Gathered, gather_tiles, site_districts, tabulate_bands, tabulate_whole
 from accessibility.tiles.measuring import Asked, Tile
@@ -148,9 +148,11 @@ def run_tiles(
     folder = RunFolder.claim(area, out, options, begun, suffix="-tiles")
     run = _TiledRun.of(area, folder, cut_once(area.load, area.inputs, path, progress.step), question)
     return_memory()
-    with alone(run.place / "lock", partial(_refuse_second, folder.path)):  # whose tiles go when it is done
+    with alone(run.place / TILES_LOCK, partial(_refuse_second, folder.path)):  # whose tiles go when it is done
         tiles = _measured(_deal(run.cut, run.place, tiling.rows), run.asked, tiling.workers, progress)
-        return run.write(tiles, progress)
+        found = run.write(tiles, progress)
+    forget_unused(run.place.parent)
+    return found
 
 
 def _refuse_second(folder: Path) -> None:

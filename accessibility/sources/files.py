@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import importlib
 import os
 import platform
 import secrets
@@ -28,6 +29,8 @@ _STALE_S = 86_400.0
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of Linux
 _LOCK = ".lock"
+_ON_WINDOWS = os.name == "nt"
+_HELD_BY_ANOTHER = (errno.EACCES, errno.EDEADLK)
 _ABSENT = "no such file"
 _KINDS = {
     stat.S_IFDIR: "a folder, not a file",
@@ -173,7 +176,8 @@ def abandon() -> None:
     """Remove what this process has written aside and not yet put in place; nothing is put in place any more."""
     _committing.acquire()  # for ever: whoever would put something in place waits until the process ends
     for held in [*_held]:
-        held.unlink(missing_ok=True)
+        with suppress(OSError):  # Windows removes none that is open
+            held.unlink()
     for _ in range(20):  # another thread may still be writing there
         for aside in [*_begun]:
             shutil.rmtree(aside, ignore_errors=True)
@@ -391,10 +395,6 @@ def _move(new: Path, folder: Path, stale: Callable[[str], bool]) -> None:
 
 def _lock(path: Path, *, wait: bool) -> int | None:
     """Return the handle of a file that is locked, -1 where none can be; None where another one holds it."""
-    if os.name != "posix":
-        return -1
-    import fcntl  # noqa: PLC0415 -- Windows has none
-
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -402,10 +402,9 @@ def _lock(path: Path, *, wait: bool) -> int | None:
         except OSError:
             return -1
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return None
+            if not _grasp(handle, wait=wait):
+                os.close(handle)
+                return None
         except OSError:
             return handle
         with suppress(OSError):
@@ -414,11 +413,61 @@ def _lock(path: Path, *, wait: bool) -> int | None:
         os.close(handle)  # whoever held it has removed it
 
 
+def _grasp(handle: int, *, wait: bool) -> bool:
+    """Lock a file, and return whether that is done; raises `OSError` where none can be locked."""
+    if not _ON_WINDOWS:
+        import fcntl  # noqa: PLC0415 -- Windows has none
+
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+    locks: Any = importlib.import_module("msvcrt")  # Windows alone has it
+    while True:
+        try:
+            locks.locking(handle, locks.LK_LOCK if wait else locks.LK_NBLCK, 1)
+        except OSError as error:
+            if error.errno not in _HELD_BY_ANOTHER:
+                raise
+            if not wait:
+                return False
+        else:
+            return True
+        # It gives up after ten seconds: whoever waits asks again.
+
+
 def _unlock(path: Path, handle: int | None) -> None:
-    if handle is not None and handle >= 0:
-        with suppress(OSError):
-            path.unlink()
+    if handle is None or handle < 0:
+        return
+    if _ON_WINDOWS:  # which removes no file that somebody has open
         os.close(handle)
+    with suppress(OSError):
+        path.unlink()
+    if not _ON_WINDOWS:  # where the next one would else remove the file of the one after it
+        os.close(handle)
+
+
+def forget(folder: Path, lock: Path, age_s: float) -> None:
+    """Remove a folder into which nothing was put for so long, unless somebody holds its lock.
+
+    Parameters
+    ----------
+    folder
+        What is removed with all in it.
+    lock
+        The path that whoever works there gives to `alone`.
+    age_s
+        Seconds.
+    """
+    with suppress(OSError):
+        if time.time() - folder.stat().st_mtime <= age_s:
+            return
+        handle = _lock(lock, wait=False)
+        if handle is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            _unlock(lock, handle)
+            shutil.rmtree(folder, ignore_errors=True)  # what the lock kept, where it lies inside
 
 
 def sweep(folder: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,7 @@ from accessibility.geo.projection import read_crs, transform
 from accessibility.measures.tables import as_text, values_by_id
 from accessibility.sources.cache import code_digest, sha256_file
 from accessibility.sources.components import lead_somewhere
-from accessibility.sources.files import alone, lock_of, sweep, write_aside, write_folder
+from accessibility.sources.files import alone, forget, lock_of, sweep, write_aside, write_folder
 from accessibility.sources.lines import fingerprints
 from accessibility.sources.street_store import place_whole
 from accessibility.streets.network import PER_EDGE
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
     from accessibility.study.study import Study
 
 _LIST = "cut.json"
+TILES_LOCK = "lock"
+"""Name of the file in a folder of tiles that whoever measures and joins them holds."""
+_UNUSED_S = 30 * 86_400.0
 _GROUP = 16_384  # rows that are read together: a few square kilometres of a city
 GROUP_OF_PEOPLE = "people: "
 """What stands before the name of a group of people in the names of columns."""
@@ -105,7 +109,24 @@ def cut_once(load: Loading, inputs: Mapping[str, Path], path: Path, step: Callab
     with alone(lock_of(folder), lambda: step("Waiting for another run that cuts the same study")):
         if not _is_whole(folder):
             _cut_into(folder, load, path, step)
+        os.utime(folder)  # it is used: see `forget_unused`
         return open_cut(folder)
+
+
+def forget_unused(folder: Path) -> None:
+    """Remove cuts that no run has used for thirty days, and tiles of runs that ended before they were done.
+
+    Parameters
+    ----------
+    folder
+        Where all cuts lie, and beside each the tiles of runs that go on.
+    """
+    there = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    for path in sorted(there, key=lambda path: -len(path.name)):  # tiles first: a cut stays as long as they do
+        if "-" in path.name:
+            forget(path, path / TILES_LOCK, _UNUSED_S)
+        elif not any(folder.glob(f"{path.name}-*")):
+            forget(path, lock_of(path), _UNUSED_S)
 
 
 def _cut_into(folder: Path, load: Loading, path: Path, step: Callable[[str], None]) -> None:

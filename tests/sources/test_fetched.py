@@ -16,6 +16,8 @@ from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover
 from accessibility.errors import InputError, OutputError
+from accessibility.sources import files
+from accessibility.sources.fetched import overpass
 from accessibility.sources.fetched.keeping import Request, keep_places, keep_streets
 from accessibility.sources.osm import extracts as osm
 
@@ -104,13 +106,32 @@ def test_streets_reach_five_kilometres_beyond_the_place_or_as_far_as_the_standar
     assert max(north) > 30.52 + 8_000 / 110_860  # another margin is another question
 
 
+def test_what_a_killed_run_fetched_goes_with_the_next_one(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*given: Any) -> None:
+        given[-1].write_bytes(b"half of it")
+        raise KeyboardInterrupt
+
+    places = tmp_path / "cache" / "places"
+    with monkeypatch.context() as patch:
+        patch.setattr(overpass, "write_streets", killed)
+        patch.setattr(files, "_end", lambda _: None)  # a killed process tidies nothing
+        with pytest.raises(KeyboardInterrupt):
+            acc.read_study(study(tmp_path, server), cache=tmp_path / "cache")
+    (left,) = places.iterdir()
+    left.rename(places / f".accessibility-{2**30}-{files._MACHINE}00")  # no process has such a number
+    acc.read_study(study(tmp_path, server), cache=tmp_path / "cache")
+    assert {path.name[:5] for path in places.iterdir()} == {"hill-"}
+
+
 def test_servers_that_fail_leave_nothing_behind(server: FakeServer, tmp_path: Path) -> None:
     server.answers = [500]
     with pytest.raises(OutputError, match=r"servers refused.*network = \{ path"):
         acc.read_study(study(tmp_path, server), cache=tmp_path / "cache")
     assert list((tmp_path / "cache" / "places").iterdir()) == []
     (tmp_path / "file").write_text("no folder", encoding="utf-8")
-    with pytest.raises(OutputError, match="expected a folder to keep answers in"):
+    with pytest.raises(OutputError, match=r"places.*cannot be written: .*expected a writable place"):
         keep_streets(Request(place="Hill", margin_m=5_000, folder=tmp_path / "file" / "places"))
 
 

@@ -8,6 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -27,7 +29,7 @@ from accessibility import OutputError
 from accessibility.errors import visible
 from accessibility.present.layers.files import defuse, write_csv, write_geoparquet
 from accessibility.sources import files
-from accessibility.sources.files import alone, lock_of, sweep, write_aside, write_folder
+from accessibility.sources.files import alone, forget, lock_of, sweep, write_aside, write_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -471,3 +473,103 @@ def test_where_nothing_can_be_locked_everybody_goes_on(tmp_path: Path, monkeypat
         with alone(tmp_path / "lock", refuse), alone(tmp_path / "lock", refuse):
             pass
     assert names(tmp_path) == ["file"]
+
+
+class WindowsLocks:
+    """The locks of Windows, made of those of this system: they give up after some tries, and tell so by an error."""
+
+    LK_LOCK, LK_NBLCK = 1, 2
+
+    def __init__(self) -> None:
+        self.gave_up = 0
+
+    def locking(self, handle: int, mode: int, size: int) -> None:
+        fcntl = pytest.importorskip("fcntl")
+        assert size == 1
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.gave_up += mode == self.LK_LOCK
+            code = errno.EDEADLK if mode == self.LK_LOCK else errno.EACCES
+            raise OSError(code, os.strerror(code)) from None
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> WindowsLocks:
+    """Let locks be those of Windows, where no file goes that somebody has open."""
+    locks, remove = WindowsLocks(), Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:  # noqa: FBT001, FBT002 -- as pathlib has it
+        if is_open(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        remove(path, missing_ok)
+
+    monkeypatch.setattr(files, "_ON_WINDOWS", True)
+    monkeypatch.setitem(sys.modules, "msvcrt", locks)
+    monkeypatch.setattr(Path, "unlink", unlink)
+    return locks
+
+
+def is_open(path: Path) -> bool:
+    """Return whether this process has a file open."""
+    for opened in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            if path.samefile(opened):
+                return True
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it asks the system which files are open")
+def test_one_is_alone_on_windows_too(windows: WindowsLocks, tmp_path: Path) -> None:
+    lock, begun, told = tmp_path / "lock", threading.Event(), []
+    go = threading.Event()
+
+    def second() -> None:
+        with alone(lock, begun.set):
+            told.append(go.is_set())
+
+    with ThreadPoolExecutor(1) as pool:
+        with alone(lock, refuse):
+            with pytest.raises(BusyError), alone(lock, refuse):
+                pass
+            waits = pool.submit(second)
+            assert begun.wait(60)
+            while windows.gave_up < 3 and not waits.done():  # as often as it gives up, it asks again
+                pass
+            assert told == []
+            go.set()
+        waits.result(60)
+    assert told == [True]
+    assert names(tmp_path) == []
+    lock.touch()  # which a killed one left
+    with alone(lock, refuse):
+        assert names(tmp_path) == ["lock"]
+    assert names(tmp_path) == []
+
+
+def test_windows_without_locks_lets_everybody_go_on(windows: WindowsLocks, tmp_path: Path) -> None:
+    def unknown(*_: object) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    windows.locking = unknown  # type: ignore[assignment,method-assign]
+    with alone(tmp_path / "lock", refuse), alone(tmp_path / "lock", refuse):
+        pass
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_folder_is_forgotten_when_it_is_old_and_nobody_works_there(*, inside: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "tiles"
+    lock = folder / "lock" if inside else lock_of(folder)
+    (folder / "deep").mkdir(parents=True)
+    forget(folder, lock, 50.0)
+    assert names(tmp_path) == ["tiles"]  # it is new
+    with alone(lock, refuse):
+        os.utime(folder, (1.0, 1.0))
+        forget(folder, lock, 50.0)
+        assert (folder / "deep").is_dir()
+    os.utime(folder, (1.0, 1.0))
+    forget(folder, lock, 50.0)
+    assert names(tmp_path) == []
+    forget(folder, lock, 50.0)  # another one was quicker
+    assert names(tmp_path) == []

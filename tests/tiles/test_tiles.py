@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import pickle
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ from accessibility.study.loading.context import Loading, input_files
 from accessibility.study.schema import read_study_file
 from accessibility.tiles import cluster, measuring
 from accessibility.tiles.cluster import Workers, measure_tiles
-from accessibility.tiles.cutting import Cut, cut_once, open_cut, write_cut
+from accessibility.tiles.cutting import TILES_LOCK, Cut, cut_once, open_cut, write_cut
 from accessibility.tiles.gathering import gather_tiles
 from accessibility.tiles.measuring import Asked, Tile, measure_tile
 
@@ -360,6 +361,40 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
     assert seen() == [2]  # what is whole stays as it was dealt
     assert not [*cache.glob("tiles/*/0*.parquet")]
     assert lasting(told) == lasting(run(town, tmp_path / "anew", cache, 5))
+
+
+def test_what_no_run_has_used_for_a_month_goes(town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "own"
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def left() -> list[str]:
+        return sorted(path.name for path in (cache / "tiles").iterdir())
+
+    monkeypatch.setattr(tiling, "measure_tiles", here)
+    with monkeypatch.context() as patch:
+        patch.setattr(tiling, "gather_tiles", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(town, tmp_path / "killed", cache, 2)
+    old, tiles = left()  # a cut, and tiles of a run that ended before it was done
+    assert tiles.startswith(f"{old}-")
+    (town.parent / "outlets.csv").write_text("id,name,lon,lat\nO1,Hall,108.22,30.5\n", encoding="utf-8")
+    run(town, tmp_path / "out", cache, 2)
+    (new,) = set(left()) - {old, tiles}
+    month = 31 * 86_400
+    os.utime(cache / "tiles" / old, (0, time.time() - month))
+    run(town, tmp_path / "out", cache, 2)
+    assert left() == sorted([old, tiles, new])  # these tiles are young: the run may go on
+    os.utime(cache / "tiles" / tiles, (0, time.time() - month))
+    with files.alone(cache / "tiles" / tiles / TILES_LOCK, stop):
+        os.utime(cache / "tiles" / tiles, (0, time.time() - month))
+        run(town, tmp_path / "out", cache, 2)
+        assert left() == sorted([old, tiles, new])  # somebody measures them
+    os.utime(cache / "tiles" / tiles, (0, time.time() - month))
+    os.utime(cache / "tiles" / new, (0, time.time() - month))
+    run(town, tmp_path / "out", cache, 2)
+    assert left() == [new]  # which this run has used
 
 
 def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 
-from accessibility.errors import Finding, OutputError
+from accessibility.errors import Finding
 from accessibility.geo.projection import WGS84
+from accessibility.sources.files import write_aside
 from accessibility.sources.osm.features import Feature, places_frame
 from accessibility.sources.osm.tags import parse_tags
 from accessibility.wording import day_text
@@ -106,18 +105,8 @@ def _servers(asked: Request) -> Any:
 
 def _keep(asked: Request, path: Path, fetch: Callable[[Path], None]) -> list[Finding]:
     if not path.is_file():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".fetched-", suffix=path.suffix)
-            os.close(handle)
-        except OSError as error:
-            msg = f"{path.parent}: cannot be written ({error.strerror or error}); expected a folder to keep answers in"
-            raise OutputError(msg) from error
-        try:
-            fetch(Path(aside))
-            Path(aside).replace(path)
-        finally:
-            Path(aside).unlink(missing_ok=True)
+        with write_aside(path) as aside:
+            fetch(aside)
     day = day_text(path.stat().st_mtime)
     home = Path.home()
     shown = Path("~", path.relative_to(home)) if path.is_relative_to(home) else path

@@ -17,6 +17,7 @@ import requests
 
 from accessibility import __version__
 from accessibility.errors import InputError, OutputError
+from accessibility.sources.files import write_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,14 +175,8 @@ class RemoteFile(io.RawIOBase):
             yield block, content
 
     def _keep(self, block: int, content: bytes) -> None:
-        aside = self.folder / f".{block:06d}"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+        with write_aside(self._kept(block)) as aside:
             aside.write_bytes(content)
-            aside.replace(self._kept(block))
-        except OSError as error:
-            msg = f"{self.folder}: cannot be written ({error.strerror or error}); expected a folder to keep answers in"
-            raise OutputError(msg) from error
 
 
 def open_remote(url: str, keeper: Keeper) -> RemoteFile | None:
