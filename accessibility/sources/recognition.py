@@ -188,7 +188,7 @@ def _recognise(path: Path, role: str | None) -> Recognised:
             f"polygons ({shapes}), a raster ({rasters}), streets ({streets}), or a .zip of such files"
         )
         raise InputError(msg)
-    return found if role is None else replace(found, role=role)
+    return found if role in (None, found.role) else replace(found, role=role, evidence=(("as_told", {}),))
 
 
 def _refuse_parts_missing(path: Path) -> None:
@@ -262,15 +262,16 @@ def _steps(values: NDArray[np.float64]) -> float:
 def _groups_apart(found: list[Recognised]) -> list[Recognised]:
     """Return the files with all rasters of people but the fullest as groups, named by the years in their names."""
     rasters = [one for one in found if one.role == "population" and one.path.suffix.lower() in RASTER_SUFFIXES]
-    if not rasters:
-        return found
-    everyone = max(rasters, key=lambda one: (one.weight, one.path.name))
-    names = {}
-    for one in rasters:
-        years = re.search(r"(?<!\d)(\d{2})(?!\d)", one.path.stem)
-        names[one.path] = f"{years[1]}+" if years else one.path.stem
+    everyone = max(rasters, key=lambda one: (one.weight, one.path.name), default=None)
+
+    def called(path: Path) -> str:
+        years = re.search(r"(?<!\d)(\d{2})(?!\d)", path.stem)
+        return f"{years[1]}+" if years else path.stem
+
     return [
-        replace(one, role="group", keys={"name": names[one.path]}) if one in rasters and one is not everyone else one
+        replace(one, role="group", keys={"name": called(one.path)})
+        if one.role == "group" or (one in rasters and one is not everyone)
+        else one
         for one in found
     ]
 

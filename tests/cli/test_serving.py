@@ -830,8 +830,11 @@ def choose_one_after_another(page: Any, client: Served, roads: Path, others: lis
     page.locator("#begin").click()
     page.locator("#state.bad", has_text="不支持的格式.pdf").wait_for()
     page.get_by_role("button", name="去掉 公告.pdf").click()
+    page.get_by_label("网点.csv 的内容").select_option(label="银行网点")
     page.locator("#begin").click()
     page.locator(".warnings", has_text="文件中没有路网").wait_for()
+    assert "网点.csv：识别为银行网点（按您的指定" in page.locator("#found").inner_text()  # noqa: RUF001
+    page.get_by_label("网点.csv 的内容").select_option(label="按内容识别")
     assert not page.locator("#open").is_visible()
     assert client.get(f"/{TOKEN}/studies").json()[:-1] == [*client.desk.folder.glob("*")] == []
     with zipfile.ZipFile(roads.with_name("路网.zip"), "w") as packed:

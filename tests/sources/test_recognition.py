@@ -116,6 +116,8 @@ def test_the_fuller_raster_is_everyone_the_others_are_groups(tmp_path: Path) -> 
         ("disabled.tif", "group", "disabled"),
         ("old_60plus_2020.tif", "group", "60+"),
     ]
+    (one,) = recognise_files([(tmp_path / "old_60plus_2020.tif", "group")])
+    assert (one.role, one.keys["name"]) == ("group", "60+")
 
 
 def test_parts_of_a_shapefile_are_no_files_of_their_own(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from accessibility.cli.serving.guard import HERE, HOSTS, MAP_POLICY, Door, Guard
 from accessibility.errors import AccessibilityError, InputError, OutputError, visible
 from accessibility.present.pages import page_template, script_json, template_text
 from accessibility.sources.archives import plain_name
+from accessibility.sources.recognition import ROLES
 from accessibility.study.answers import Job, Jobs, desk_texts
 from accessibility.study.views import view_of, views_of
 from accessibility.wording import Wording, day_text, message_text
@@ -85,11 +86,13 @@ class Page:
         """Return the page."""
         say = Wording("page", self.desk.language)
         texts = Markup(script_json(desk_texts(say.language) | {key: say(key) for key in _TEXTS}))  # noqa: S704 -- safe inside a script
+        called = Wording("console", self.desk.language)
         visit = secrets.token_urlsafe(6)  # a browser that comes back fills frames of the same names, which nobody sees
         told = {
             "say": say,
             "served": True,
             "shared": self.shared,
+            "roles": [(role, called(f"role_{role}")) for role in ROLES],
             "language": say.language,
             "texts": texts,
             "visit": visit,
@@ -134,7 +137,7 @@ class Page:
             if not dropped:
                 msg = "no file was dropped; expected the files of a study"
                 raise InputError(msg)
-            called = str(form.get("name") or "")
+            called, roles = str(form.get("name") or ""), read_asked(str(form.get("roles") or "{}"))
             named = {plain_name(file.filename or ""): file for file in dropped}
             if len(named) < len(dropped):
                 msg = "two files have the same name; expected each once"
@@ -145,7 +148,8 @@ class Page:
                 inputs.mkdir()
                 for name, file in named.items():
                     await run_in_threadpool(_keep, file.file, inputs / name)
-                names = [str(inputs / name) for name in named]
+                given = {name: roles.get(name) for name in named} if isinstance(roles, dict) else {}
+                names = [f"{given[n]}={inputs / n}" if given.get(n) in ROLES else str(inputs / n) for n in named]
                 kept = stack.pop_all()
 
         def work(job: Job) -> Any:
@@ -249,6 +253,7 @@ _FOUND = (
     "open_study",
     "dropped",
     "leave_out",
+    "what_it_is",
     "no_files",
 )
 _TEXTS = ("gone", "moved", *_FOUND, "run", "pack_without")

@@ -24,6 +24,7 @@ const fill = (box, texts_) => box.replaceChildren(...texts_.map((text) => {
   return item;
 }));
 let chosen = [];
+const roles = new Map();  // of files: what somebody says that they are
 // Files come from several folders, one after another; the same one again takes its own place.
 const same = (one, other) => ["name", "size", "lastModified"].every((what) => one[what] === other[what]);
 const choose = (files) => {
@@ -32,6 +33,10 @@ const choose = (files) => {
   find("chosen").textContent = chosen.length ? say("dropped", { n: chosen.length }) : "";
   find("dropped").replaceChildren(...chosen.map((file) => {
     const item = document.createElement("li"), button = document.createElement("button");
+    const [role] = find("role").content.cloneNode(true).children;
+    role.value = roles.get(file) ?? "";
+    role.setAttribute("aria-label", say("what_it_is", { name: file.name }));
+    role.addEventListener("change", () => roles.set(file, role.value));
     button.textContent = `${file.name} \u2715`;
     button.setAttribute("aria-label", say("leave_out", { name: file.name }));
     button.title = button.getAttribute("aria-label");
@@ -40,7 +45,7 @@ const choose = (files) => {
       choose([]);
       find("files").focus();
     });
-    item.append(button);
+    item.append(button, role);
     return item;
   }));
 };
@@ -49,6 +54,7 @@ const begin = () => attempt(async () => {
   find("found").hidden = true;  // what it says is of other files
   const form = new FormData();
   form.append("name", find("new-name").value);
+  form.append("roles", JSON.stringify(Object.fromEntries(chosen.map((file) => [file.name, roles.get(file) ?? ""]))));
   for (const file of chosen) form.append("files", file);
   const { result } = await done(await asked("studies", form), "checking");
   if (!result.error) {
