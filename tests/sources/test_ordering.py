@@ -237,6 +237,16 @@ def test_an_object_that_was_drawn_keeps_its_own_id(tmp_path: Path) -> None:
     assert read_districts(path)[0]["id"].tolist() == ["r-30"]
 
 
+def test_changesets_between_the_objects_are_passed_over(tmp_path: Path) -> None:
+    told = '<changeset id="1" created_at="2020-01-01T00:00:00Z" open="false"><tag k="comment" v="x"/></changeset>'
+    plain = read_network(write_osm(tmp_path / "plain.osm", *PLAIN))[0]
+    network = read_network(write_osm(tmp_path / "told.osm", told, *PLAIN, told))[0]
+    assert network.node_ids.tolist() == plain.node_ids.tolist()
+    assert network.length_m.tolist() == plain.length_m.tolist()
+    with pytest.raises(InputError, match=r"alone\.osm: "):
+        read_network(write_osm(tmp_path / "alone.osm", told))
+
+
 def test_a_file_of_changes_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "changes.osm"
     path.write_text(f'<osmChange version="0.6"><modify>{"".join(PLAIN)}</modify></osmChange>', encoding="utf-8")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DRAWN = 2**60
 """Ids of objects that an editor drew count down from 0 in its file; in an ordered copy they count up from here."""
+_MAPPED = osmium.osm.NODE | osmium.osm.WAY | osmium.osm.RELATION  # and no changesets
 _RANKS = {"n": 0, "w": 1, "r": 2}
 _KINDS = {"node": "n", "way": "w", "relation": "r"}
 _PIECE = 2**20
@@ -85,7 +86,7 @@ def _complete(path: Path, target: Path, look: Look) -> None:
     places: dict[int, Any] = {}
     with osmium.SimpleWriter(str(target), header=header) as writer:
         thing: Any
-        for thing in osmium.FileProcessor(path):
+        for thing in osmium.FileProcessor(path, _MAPPED):
             new = {"id": _new_id(thing.id)}
             if thing.is_node():
                 known.add(new["id"])
@@ -131,7 +132,7 @@ def _look_at_objects(path: Path, _size: int, _changed_ns: int) -> Look:
     """Return how a file of XML holds its objects."""
     look = Look(past=_is_edited(path))
     thing: Any
-    for thing in osmium.FileProcessor(path):
+    for thing in osmium.FileProcessor(path, _MAPPED):
         look.meet(_RANKS[thing.type_str()], [thing.id])
         look.past |= thing.deleted
         if thing.is_way():
