@@ -416,6 +416,8 @@ def graph_of_tables(nodes: pd.DataFrame, edges: pd.DataFrame, crs: object = None
         zip(nodes.index, nodes.drop(columns="geometry", errors="ignore").to_dict("records"), strict=True)
     )
     others = table.drop(columns=[*named, *(c for c in ("key",) if c in table.columns)])
+    if "length" not in others.columns:
+        others = others.rename(columns={"distance": "length"})  # as pandana has it
     pairs = zip(table[named[0]], table[named[1]], others.to_dict("records"), strict=True)
     graph.add_edges_from((u, v, {str(k): value for k, value in data.items()}) for u, v, data in pairs)
     return graph

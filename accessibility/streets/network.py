@@ -676,9 +676,9 @@ class Network(Frozen):
         nodes
             ``x`` and ``y``, indexed by id; also the ``nodes_df`` of a pandana network.
         edges
-            ``from`` and ``to`` (or ``u`` and ``v``, or an index of these) and, as in `from_networkx`, ``length`` in
-            metres, ``geometry`` and tags; also the ``edges_df`` of a pandana network. Each may be walked both ways
-            unless ``oneway_foot`` is ``yes``.
+            ``from`` and ``to`` (or ``u`` and ``v``, or an index of these) and, as in `from_networkx`, ``length`` (or
+            pandana's ``distance``) in metres, ``geometry`` and tags; also the ``edges_df`` of a pandana network. Each
+            may be walked both ways unless ``oneway_foot`` is ``yes``.
         crs
             The coordinate system of ``x`` and ``y``; that of `nodes` where it is a GeoDataFrame.
         foot

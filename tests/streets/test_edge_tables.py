@@ -31,6 +31,13 @@ def test_tables_are_the_network_of_the_same_graph() -> None:
     assert measure_coverage(network, people, sites).metres.tolist() == [1_500]
 
 
+def test_the_distance_of_a_pandana_network_is_its_length() -> None:
+    winding = EDGES.rename(columns={"length": "distance"}).assign(distance=[1_200.0, 610.0])
+    assert Network.from_tables(NODES, winding, crs="EPSG:32649").length_m.tolist() == [1_200, 610]
+    both = winding.assign(length=[1_100.0, 600.0])
+    assert Network.from_tables(NODES, both, crs="EPSG:32649").length_m.tolist() == [1_100, 600]
+
+
 def test_an_edge_far_longer_than_drawn_is_kept_and_told() -> None:
     edges = pd.DataFrame({"from": [7, 8, 7], "to": [8, 9, 9], "length": [1_000.0, 5_000.0, 1_300.0]})
     with pytest.warns(AccessibilityWarning, match="1 edges are more than 5 times as long as drawn, up to 5,000 m"):
