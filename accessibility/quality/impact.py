@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +151,9 @@ def _nearer_to_sealed(study: Study, now: Coverage, asked: NDArray[np.bool_]) -> 
 
 
 _NAMED_M, _UNNAMED_M = 100.0, 3.0
+_DIVISION = re.compile("[镇乡区县市]$|街道$")
+_AFTER = re.compile(r"[省市区县州盟旗镇乡道]$|[\s,，、:：(（]$")  # noqa: RUF001 -- what may stand before the name of a district
+_ROUGHLY_M = 300.0
 _ROLE_LETTER = {"outlets": "O", "banks": "B"}
 
 
@@ -226,11 +230,11 @@ def sites_off_streets(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
 
 
 def misplaced_sites(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
-    """Yield the sites whose table names another district of the study than the one they lie in."""
+    """Yield the sites whose table, or whose address, names another district of the study than the one they lie in."""
     if study.districts is None:
         return
     known = {_plain(name): str(name) for name in study.district_names}
-    named = _named_districts(study, known)
+    named = _addressed(study, known) | _named_districts(study, known)
     there = [None if pd.isna(name) else str(name) for name in study.site_district.reindex(study.sites.ids)]
     wrong = [
         row
@@ -260,6 +264,30 @@ def _named_districts(study: Study, known: Mapping[str, str]) -> dict[Any, str]:
             id_column = find_column(rows, "id", source=source, given=table.columns.get("id"))
             ids = unique_row_ids(rows, id_column, letter=letter, source=source)
             named |= dict(zip(ids, map(str, rows[telling[0]]), strict=True))
+    return named
+
+
+def _addressed(study: Study, known: Mapping[str, str]) -> dict[Any, str]:
+    """Return the one district that the address of each site names whole, of those that have one, a step inside it.
+
+    Borders are drawn roughly: who stands beside the district of the address is in it.
+    """
+    import shapely  # noqa: PLC0415 -- few addresses name a district
+
+    addresses = study.sites.columns.get("address")
+    divisions = [name for name in known if _DIVISION.search(name)]
+    if addresses is None or not divisions:
+        return {}
+    names = re.compile("|".join(sorted(map(re.escape, divisions), key=len, reverse=True)))
+    shapes = study.districts.to_crs(study.network.crs).geometry  # type: ignore[union-attr]
+    shapes.index = pd.Index([_plain(name) for name in study.district_names])
+    points: Any = shapely.points(transform(study.sites.xy, study.sites.crs, study.network.crs))
+    named: dict[Any, str] = {}
+    for site, text, point in zip(study.sites.ids, map(_plain, addresses.tolist()), points, strict=True):
+        # Another town may end as this one does: 河东镇 is not 东镇.
+        said = {found[0] for found in names.finditer(text) if not found.start() or _AFTER.search(text[: found.start()])}
+        if len(said) == 1 and shapely.distance(shapes[min(said)], point) > _ROUGHLY_M:
+            named[site] = known[min(said)]
     return named
 
 

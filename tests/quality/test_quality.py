@@ -177,6 +177,29 @@ def test_a_site_in_another_district_than_it_says(town: Path, cache: Path) -> Non
     assert "O1 (Hall) says east" in wrong["message"].iloc[0]
 
 
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("某县东镇人民路1号", "says 东镇"),
+        ("东镇人民路1号", "says 东镇"),
+        ("某县西镇东街1号", ""),
+        ("某县河东镇1号", ""),
+        ("", ""),
+    ],
+)
+def test_an_address_that_names_another_district_is_told(address: str, told: str) -> None:
+    road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    homes = acc.Demand(ids=["a"], xy=[(500_100, 34e5)], population=[30], crs="EPSG:32649")
+    west, east = (box(x, 33.9e5, x + 1_000, 34.1e5) for x in (500_000, 501_000))
+    areas = gpd.GeoDataFrame({"name": ["西镇", "东镇"]}, geometry=[west, east], crs="EPSG:32649")
+    for x, far in ((500_100, True), (500_900, False)):  # the border may well be drawn 100 m off
+        place = gpd.points_from_xy([x], [34e5])
+        outlets = gpd.GeoDataFrame({"id": ["O1"], "address": [address]}, geometry=place, crs="EPSG:32649")
+        found = measure_quality(acc.Study.of(road, homes, outlets, districts=areas)).table
+        said = found.loc[found["code"] == "site-in-other-district", "message"].tolist()
+        assert [told in message and "lies in 西镇" in message for message in said] == [True] * bool(told and far)
+
+
 def test_the_column_that_names_districts_of_the_study_is_the_one_that_counts(town: Path, cache: Path) -> None:
     # The townships are villages of another list; the study's districts stand in the column of counties.
     rows = "id,name,lon,lat,乡镇,区县\nO1,Hall,108.2,30.5,North,East\n"

@@ -438,7 +438,7 @@ def test_sites_below_a_heading_among_the_rows_are_told_where_it_speaks_against_t
     path = csv(tmp_path, "编号,名称,lon,lat", "a,城东所,100,30", f"{heading},,,", "b,城西所,101,30", "c,城南所,102,30")
     sites, findings = read_sites(path, PlaceSpec(role="outlets"))
     assert sites["open"].tolist() == [True] * 3
-    said = f"2 sites count that stand below {heading!r}: rows 4, 5: are they closed, planned or without a counter?"
+    said = f"2 sites count that stand below {heading!r}: rows 4, 5: are they closed, planned or unstaffed?"
     aside = {"section-row": "1 section rows set aside: rows 3"}
     assert told(findings) == aside | ({"section-of-closed": said} if below else {})
 

@@ -271,7 +271,7 @@ class _Cells:
             rows = ", ".join(map(str, self.table.index[below][:SHOWN]))
             message = (
                 f"{int(below.sum())} sites count that stand below {section!r}: rows {rows}: are they closed, planned "
-                "or without a counter?"
+                "or unstaffed?"
             )
             self.note("section-of-closed", message, int(below.sum()))
 
