@@ -1328,6 +1328,7 @@ def test_two_maps_stand_beside_each_other_and_show_the_same_place(client: Served
         "nearness",
         "kind",
         "limit",
+        "floor",
         "propose",
         "compare",
         "sure",
