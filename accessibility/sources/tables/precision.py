@@ -29,6 +29,7 @@ _LEVEL = re.compile(
 )
 _MAYBE_LEVEL = re.compile("level|级别|类型|等级|type")  # which may be those of an office
 _EXACT = re.compile(f"(是否|坐标是否|位置是否)?(精确|准确)|precise|exact|({_ABOUT})?(是否)?(已)?核[实验](情况|状态)?")
+_HEADINGS = (_METRES, _SURENESS, _LEVEL, _MAYBE_LEVEL, _EXACT)
 _NOT = frozenset(
     {"否", "不", "0", "no", "n", "false", "未", "待核", "不准", "不准确", "不精确", "待核实", "未核实", "待核验"}
 )
@@ -59,6 +60,8 @@ def report_imprecise(table: pd.DataFrame, source: str, *, villages: bool) -> lis
     """
     found = []
     for column in attributes(table):
+        if not any(heading.fullmatch(plain_words(column)) for heading in _HEADINGS):
+            continue
         far = _reading(column, [plain_words(str(cell)) for cell in table[column].unique()], villages=villages)
         if far is None:
             continue

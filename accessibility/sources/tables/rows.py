@@ -154,6 +154,14 @@ _BESIDE = re.compile(
     re.IGNORECASE,
 )
 
+_FIRST_LETTERS = frozenset(
+    "其例示样平均最中标增变同环上去填12oiamsOIAMS"
+)  # of what is beside: most names begin otherwise
+
+
+def _is_beside(name: str) -> bool:
+    return name[:1] in _FIRST_LETTERS and _BESIDE.fullmatch(name) is not None
+
 
 def is_beside(cells: Sequence[str], names: Sequence[bool] = ()) -> bool:
     """Return whether a row names an average or a part of others, or an example, where a sum would have its name.
@@ -165,7 +173,7 @@ def is_beside(cells: Sequence[str], names: Sequence[bool] = ()) -> bool:
     """
     first = next((cell for cell in cells if cell and not cell.isdecimal()), "")
     named = (cell for cell, is_name in zip(cells, names, strict=False) if is_name)
-    return any(_BESIDE.fullmatch(cell.strip()) is not None for cell in (first, *named))
+    return any(_is_beside(cell.strip()) for cell in (first, *named))
 
 
 _SECTION = re.compile(
@@ -221,13 +229,13 @@ def without_totals(table: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list
         if is_name and table[column].dtype.kind not in "iuf":
             cells = [str(cell) for cell in table[column].to_numpy()]
             total |= [_is_sum(cell) for cell in cells]
-            beside |= [_BESIDE.fullmatch(cell) is not None for cell in cells]
+            beside |= [_is_beside(cell) for cell in cells]
     for column in columns:
         if not len(pending) or table[column].dtype.kind in "iuf":
             break
         cells = [str(cell).strip() for cell in table[column].to_numpy()[pending]]
         total[pending] |= [not _is_numbered(cell) and _names_total(_plain(cell)) for cell in cells]
-        beside[pending] |= [not _is_numbered(cell) and _BESIDE.fullmatch(cell) is not None for cell in cells]
+        beside[pending] |= [not _is_numbered(cell) and _is_beside(cell) for cell in cells]
         pending = pending[[not cell or cell.isdecimal() for cell in cells]]
     findings = []
     for code, rows in (("subtotal-row", total), ("extra-row", beside & ~total)):
