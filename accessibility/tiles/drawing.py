@@ -18,7 +18,7 @@ from accessibility.present.report.illustrations import Pictures
 from accessibility.present.report.mapsketch import Paper, finest_pixel
 from accessibility.sites import Sites
 from accessibility.tiles.gathering import read_parts
-from accessibility.tiles.measuring import ALIKE, AlikePeople
+from accessibility.tiles.measuring import ALIKE
 from accessibility.tiles.pieces import load_widest
 
 if TYPE_CHECKING:
@@ -79,9 +79,10 @@ def find_gained(tiles: Sequence[Tile], opened: Sequence[str]) -> NDArray[np.bool
     opens = np.isin(ids.astype(str), np.array(opened, dtype=str))
     found = []
     for tile in tiles:
-        pairs = AlikePeople.read(tile.pairs_path)
+        pairs = tile.read_pairs()
         gains = np.bincount(pairs.sites.line[opens[pairs.sites.item]], minlength=len(pairs.people)) > 0
-        row = pq.read_table(tile.path, columns=[ALIKE], page_checksum_verification=True)[ALIKE].to_numpy()
+        with tile.reading():
+            row = pq.read_table(tile.path, columns=[ALIKE], page_checksum_verification=True)[ALIKE].to_numpy()
         found.append(np.append(gains, False)[row])
     return np.concatenate(found)
 

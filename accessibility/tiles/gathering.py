@@ -253,8 +253,8 @@ def _parts(tiles: Sequence[Tile]) -> Iterator[gpd.GeoDataFrame]:
     waiting: list[gpd.GeoDataFrame] = []
     rows = 0
     for tile in tiles:
-        with tile.path.open("rb") as file:
-            waiting.append(gpd.read_parquet(file))
+        with tile.reading(), tile.path.open("rb") as file:
+            waiting.append(gpd.read_parquet(file, page_checksum_verification=True))
         rows += len(waiting[-1])
         while rows >= PART_ROWS:
             joined = pd.concat(waiting, ignore_index=True)
@@ -272,7 +272,9 @@ def _is_hidden(column: str) -> bool:
 
 def _figures(tiles: Sequence[Tile], asked: Asked, site_ids: Sequence[str]) -> dict[str, NDArray[Any]]:
     """Return what the tables need of all tiles, each column once and in few bytes; of texts their numbers."""
-    cut, names = tiles[0].cut, pq.read_schema(tiles[0].path).names
+    cut = tiles[0].cut
+    with tiles[0].reading():
+        names = pq.read_schema(tiles[0].path).names
     texts: dict[str, Sequence[str]] = {"setting": cut.settings, "district": cut.districts}
     if asked.served:
         texts |= {"nearest_site": site_ids}
@@ -289,9 +291,10 @@ def _figures(tiles: Sequence[Tile], asked: Asked, site_ids: Sequence[str]) -> di
     found: dict[str, NDArray[Any]] = {}
     at, count = 0, sum(tile.last - tile.first for tile in tiles)
     for tile in tiles:
-        table = pq.read_table(
-            tile.path, columns=columns, read_dictionary=[*texts], page_checksum_verification=True
-        ).combine_chunks()
+        with tile.reading():
+            table = pq.read_table(
+                tile.path, columns=columns, read_dictionary=[*texts], page_checksum_verification=True
+            ).combine_chunks()
         for name in columns:
             values = _numbers(table[name], known[name]) if name in known else table[name].to_numpy()
             if name not in found:

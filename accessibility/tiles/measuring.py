@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from accessibility.errors import OutputError
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import Coverage, measure_coverage, search_nearest
 from accessibility.measures.service import used_of_limit
@@ -107,6 +109,31 @@ class Tile:
     def pairs_path(self) -> Path:
         """Where it goes whom each candidate would cover."""
         return self.folder / "pairs" / self.path.name
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Raise, and remove the tile so that the next run measures it again, where what lies of it cannot be read.
+
+        Raises
+        ------
+        OutputError
+            A file that is damaged or not there.
+        """
+        try:
+            yield
+        except (OSError, ValueError) as error:  # pyarrow's own errors among them
+            with suppress(OSError):
+                self.path.unlink()
+            msg = (
+                f"the tile of the rows {self.first:,} to {self.last:,} cannot be read ({error}); it was removed, the "
+                "others are kept: run the same again"
+            )
+            raise OutputError(msg) from error
+
+    def read_pairs(self) -> AlikePeople:
+        """Return whom each candidate would cover; raises as `reading`."""
+        with self.reading():
+            return AlikePeople.read(self.pairs_path)
 
     @classmethod
     def measured(cls, cut: Cut, folder: Path) -> Iterator[Tile]:

@@ -211,7 +211,7 @@ def merge_tiles(tiles: Sequence[Tile], whole: Gathered) -> Problem:
     now = AlikePeople(
         people=covered[where], points=np.ones(len(where), np.int64), district=(where - 1).astype(np.int32), sites=one
     )
-    left = AlikePeople.joined(AlikePeople.read(tile.pairs_path) for tile in tiles)
+    left = AlikePeople.joined(tile.read_pairs() for tile in tiles)
     people = AlikePeople.joined((left.merged(), now))
     by_row = Pairs(start=people.sites.start, item=np.searchsorted(rows, people.sites.item).astype(np.int32))
     pairs = transposed(by_row, len(rows))
@@ -261,7 +261,7 @@ def _deal_parts(tiles: Sequence[Tile], sites: pd.DataFrame, ties: NDArray[np.int
     """
     links, count = [ties], np.zeros(len(sites), np.int64)
     for tile in tiles:
-        rows = AlikePeople.read(tile.pairs_path)
+        rows = tile.read_pairs()
         start, site = rows.sites.start, rows.sites.item
         count += np.bincount(site, rows.points[rows.sites.line], len(sites)).astype(np.int64)
         inner = np.ones(max(len(site) - 1, 0), np.bool_)
@@ -286,7 +286,7 @@ def _write_parts(
     writers: dict[int, pq.ParquetWriter] = {}
     try:
         for tile in tiles:
-            rows = AlikePeople.read(tile.pairs_path)
+            rows = tile.read_pairs()
             rows = rows.take(np.flatnonzero(rows.sites.lengths > 0))
             part = part_of[rows.sites.item[rows.sites.start[:-1]]]
             for number in np.unique(part).tolist():

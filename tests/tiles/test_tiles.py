@@ -40,6 +40,7 @@ from accessibility.sources.files import write_aside
 from accessibility.sources.osm import extracts
 from accessibility.streets.foot import FERRY
 from accessibility.study.loading.context import Loading, input_files
+from accessibility.study.proposing import Question
 from accessibility.study.schema import read_study_file
 from accessibility.tiles import cluster, measuring
 from accessibility.tiles.cluster import Workers, measure_tiles
@@ -429,6 +430,31 @@ def test_a_tile_that_cannot_be_read_is_named_and_the_others_go_on(
     seen = counted(monkeypatch, tmp_path / "log")
     run(town, tmp_path / "out", cache, 2)
     assert seen() == [2]
+
+
+@pytest.mark.parametrize("kind", ["0*", "pairs/0*"])
+@pytest.mark.parametrize("damage", [lambda whole: whole[:-9], lambda whole: b"PAR1" + bytes(99) + whole[103:]])
+def test_a_tile_that_is_damaged_before_tiles_are_put_together_is_named_and_measured_again(
+    kind: str, damage: Any, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, given, gather = tmp_path / "own", Tiling(workers=Workers(), rows=2), tiling.gather_tiles
+
+    def spoil(*told: Any) -> Any:
+        (*_, file) = sorted(cache.glob(f"tiles/*/{kind}.parquet"))
+        file.write_bytes(damage(file.read_bytes()))
+        return gather(*told)
+
+    def propose() -> dict[str, Any]:
+        return run_tiles(town, tmp_path / "out", Options(cache=cache), given, Silence(), Question(sites=1)).manifest
+
+    monkeypatch.setattr(tiling, "measure_tiles", here)
+    with monkeypatch.context() as patch:
+        patch.setattr(tiling, "gather_tiles", spoil)
+        with pytest.raises(OutputError, match=r"the tile of the rows 4 to 5 cannot be read .* run the same again"):
+            propose()
+    assert not (tmp_path / "out").exists()
+    assert len([*cache.glob("tiles/*/0*.parquet")]) == 2  # the others are kept
+    assert propose()["totals"]["covered"] == 30.0
 
 
 @pytest.fixture
