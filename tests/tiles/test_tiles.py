@@ -437,7 +437,7 @@ def test_a_tile_that_cannot_be_read_is_named_and_the_others_go_on(
 def test_a_tile_that_is_damaged_before_tiles_are_put_together_is_named_and_measured_again(
     kind: str, damage: Any, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache, given, gather = tmp_path / "own", Tiling(workers=Workers(), rows=2), tiling.gather_tiles
+    cache, given, gather = tmp_path / "own", Tiling(workers=Workers(), rows=2), gather_tiles
 
     def spoil(*told: Any) -> Any:
         (*_, file) = sorted(cache.glob(f"tiles/*/{kind}.parquet"))
