@@ -12,6 +12,7 @@ import numpy as np
 import openpyxl
 import pytest
 import rasterio
+import shapely
 from conftest import STEP_DEG
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -222,7 +223,7 @@ def test_people_of_crooked_shapes_keep_their_number(tmp_path: Path, homes: list[
         found, _ = read_people_table(path, PeopleSpec())
     except InputError as error:
         assert "homes.parquet" in str(error)  # noqa: PT017 -- as above
-        assert sum(people) == 0
+        assert sum(people) == 0 or all(shape is None or shape.is_empty for shape in shapes)
         return
     assert found["population"].tolist() == list(people)
     placed = ~found.geometry.is_empty
@@ -250,7 +251,10 @@ def test_crooked_roads_keep_their_length(tmp_path: Path, noded: bool, drawn: lis
     frame = gpd.GeoDataFrame(geometry=drawn, crs=4326)
     frame.to_parquet(path)
     lines = [line for line in frame.geometry if line is not None and not line.is_empty]
-    metres = sum(Geod(ellps="WGS84").geometry_length(line) for line in lines)
+    parts = shapely.get_parts(np.array(lines, dtype=object))
+    metres = sum(Geod(ellps="WGS84").geometry_length(line) for line in parts)
+    once = {shapely.normalize(shapely.remove_repeated_points(line)).wkb: line for line in parts}
+    least = sum(Geod(ellps="WGS84").geometry_length(line) for line in once.values())
     try:
         network, _ = read_lines(path, noded=noded)
     except InputError as error:
@@ -261,5 +265,6 @@ def test_crooked_roads_keep_their_length(tmp_path: Path, noded: bool, drawn: lis
     if noded:  # of lines on top of each other one stays
         assert network.length_m.sum() <= metres + 0.5
     else:
-        assert network.length_m.sum() == pytest.approx(metres, abs=0.01)
+        assert least - 0.01 <= network.length_m.sum() <= metres + 0.01  # what is drawn twice is read once
+        assert len(once) < len(parts) or network.length_m.sum() == pytest.approx(metres, abs=0.01)
     assert (network.length_m >= 0).all()
