@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ import pytest
 import shapely
 import worlds
 from browsing import MARKS, PHONE, switch, table_of
+from PIL import Image
 
 from accessibility import measure_coverage
 from accessibility.geo.projection import WGS84, transform
@@ -99,6 +101,47 @@ def test_figures_are_those_of_a_measurement(
     assert opened.page.locator(".headline").inner_text() == headline_lines(past, MapWords())[0][1]
     assert not opened.page.locator("header .reset").is_visible()
     assert "accessibility serve" in opened.page.locator("#tab-living .unserved").text_content()
+    assert opened.complaints == []
+
+
+def test_what_the_page_shows_is_saved_as_a_table_and_as_a_picture(show: Callable[..., Opened], tmp_path: Path) -> None:
+    net, past, where = mapworlds.switchable("whole")
+    where = where.replace("West", "=1+1")  # a formula of somebody's
+    switches = mapworlds.switches(net, past, where)
+    opened = show(draw_coverage(past, caption=mapworlds.caption(), switches=switches))
+    opened.page.wait_for_selector("ul.sites li", state="attached")
+    is_open = past.sites.open.copy()
+    is_open[2] ^= True
+    switch(opened, [str(past.sites.ids[2])])
+    saved = {}
+    for what in ("table", "picture"):
+        with opened.page.expect_download() as download:
+            opened.page.locator(f"[data-save={what}]").click()
+        saved[what] = tmp_path / download.value.suggested_filename
+        download.value.save_as(saved[what])
+    assert [path.name for path in saved.values()] == ["A-town-November 2026.csv", "A-town-November 2026.png"]
+
+    rows = list(csv.reader(saved["table"].read_text("utf-8-sig").splitlines()))
+    now = measure_coverage(net, past.demand, replace(past.sites, open=is_open), past.standard, past.walker)
+    assert rows[:3] == [["A town"], ["November 2026"], [headline_lines(now, MapWords())[0][1]]]
+    assert ["Urban", "5-minute walk"] in rows
+    begin = [row[0] for row in rows if row].index("By district")
+    bare = str.maketrans({",": None, "+": None, "\N{MINUS SIGN}": "-"})
+    told = {name: [text.translate(bare) for text in row] for name, row in expected(now, past, where).items()}
+    told["'=1+1"] = told.pop("=1+1")
+    assert {name: row for name, *row in [row for row in rows if row][begin + 1 :]} == told
+
+    opened.page.add_style_tag(
+        content=".printing, .leaflet-bar, .reading, .buttons, .reset, .scenario { display: none }"
+    )
+    opened.page.screenshot(path=tmp_path / "screen.png")
+    screen, picture = (Image.open(path).convert("RGB") for path in (tmp_path / "screen.png", saved["picture"]))
+    assert picture.size == tuple(2 * side for side in screen.size)
+    beside = opened.page.locator("main").bounding_box()
+    x, y, wide, high = (int(beside[at]) for at in ("x", "y", "width", "height"))
+    box = (x, y, x + wide, y + high)
+    differs = np.abs(np.subtract(*(np.asarray(one.resize(screen.size).crop(box), float) for one in (screen, picture))))
+    assert differs.max(axis=-1).mean() < 3  # of 255: letters and edges are drawn at another scale
     assert opened.complaints == []
 
 

@@ -188,8 +188,10 @@ def test_a_site_in_another_district_than_it_says(town: Path, cache: Path) -> Non
     ],
 )
 def test_an_address_that_names_another_district_is_told(address: str, told: str) -> None:
-    road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
-    homes = acc.Demand(ids=["a"], xy=[(500_100, 34e5)], population=[30], crs="EPSG:32649")
+    crs: Any = "EPSG:32649"
+    there: dict[str, Any] = {"node_xy": [(5e5, 34e5), (502e3, 34e5)], "edges": [(0, 1)], "length_m": [2000]}
+    people: dict[str, Any] = {"ids": ["a"], "xy": [(500_100, 34e5)], "population": [30]}
+    road, homes = acc.Network(**there, crs=crs), acc.Demand(**people, crs=crs)
     west, east = (box(x, 33.9e5, x + 1_000, 34.1e5) for x in (500_000, 501_000))
     areas = gpd.GeoDataFrame({"name": ["西镇", "东镇"]}, geometry=[west, east], crs="EPSG:32649")
     for x, far in ((500_100, True), (500_900, False)):  # the border may well be drawn 100 m off

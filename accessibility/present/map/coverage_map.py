@@ -60,6 +60,7 @@ _SCRIPTS = (
     "explaining.js",
     "panel.js",
     "names.js",
+    "saving.js",
     "map.js",
 )
 _READ = (

@@ -379,6 +379,7 @@ const coverageMap = (() => {
     keepWhole(map);
     keepInside(map);
     paper(map);
+    saving.start();
     names.start(map);
     map.on("zoomend", () => thin(map));
     thin(map);
