@@ -112,7 +112,7 @@ class InTiles:
 
     tiles: Annotated[
         bool,
-        typer.Option("--tiles", help="Tables alone, in tiles: for an area larger than memory; goes on if stopped."),
+        typer.Option("--tiles", help="In tiles: for an area larger than memory; goes on if stopped."),
     ] = False
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Of --tiles: a Dask scheduler, such as tcp://host:8786.")
