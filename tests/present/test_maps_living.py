@@ -110,6 +110,9 @@ def test_what_the_page_shows_is_saved_as_a_table_and_as_a_picture(show: Callable
     switches = mapworlds.switches(net, past, where)
     opened = show(draw_coverage(past, caption=mapworlds.caption(), switches=switches))
     opened.page.wait_for_selector("ul.sites li", state="attached")
+    with opened.page.expect_download() as download:
+        opened.page.locator("[data-save=table]").click()
+    assert "What if" not in download.value.path().read_text("utf-8-sig")  # what the page asks of a reader is no figure
     is_open = past.sites.open.copy()
     is_open[2] ^= True
     switch(opened, [str(past.sites.ids[2])])

@@ -19,7 +19,7 @@ const saving = (() => {
   // Title and day, the sentences of the headline, the rules they rest on; then people by setting and by district.
   const table = () => {
     const sentences = every(".headline p, .counted p, .compared p", document.querySelector("header"));
-    const above = [[title()], [day()], ...sentences.filter((one) => !one.closest("[hidden]")).map((one) => [said(one)])];
+    const above = [[title()], [day()], ...sentences.filter((one) => !one.closest("[hidden], .rest")).map((one) => [said(one)])];
     const rules = every("[data-part=rules] dt").map((setting) => [said(setting), said(setting.nextElementSibling)]);
     const figures = every(".figures").map((section) => every("tr", section).filter((row) => !row.hidden)
       .map((row, k) => [...row.cells].map((one, column) => said(k || column ? one : section.querySelector("h2")))));
@@ -38,7 +38,7 @@ const saving = (() => {
       image.src = canvas.toDataURL();
       drawn.replaceWith(image);
     }
-    for (const one of every("script, .printing, .leaflet-bar, .reading, .buttons, .reset, .scenario, .search", copy)) one.remove();
+    for (const one of every("script, .printing, .leaflet-bar, .reading, .buttons, .reset, .scenario, .search, .compared:has(.rest)", copy)) one.remove();
     copy.style.cssText += `; width: ${width}px; height: ${height}px; margin: 0`;
     const style = document.createElement("style");
     style.textContent = [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules].map((rule) => rule.cssText)).join("\n");
