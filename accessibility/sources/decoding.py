@@ -20,6 +20,7 @@ _LONE_SHARE = 0.3
 _LATIN_RUN = re.compile(r"[\u00a1-\u00ff]{2,}")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _LONE = re.compile(r"(?<![^\x00-\x7f])[À-ÖØ-öø-ÿŠšŽžŒœŸ](?![^\x00-\x7f])")
+_LONGEST_LINE = 10_000_000  # bytes
 _ENOUGH = 100_000  # letters that speak for the whole text
 _NAMES = {"gb18030": "GB 18030", "big5": "Big5", "cp1252": "Windows-1252"}
 
@@ -71,6 +72,22 @@ def decode_text(content: bytes, encoding: str | None, name: str) -> tuple[str, l
         'usual: if names look wrong, say encoding = "..." in the study'
     )
     return text, [Finding(code="encoding-guessed", source=name, message=message)]
+
+
+def text_bytes(path: Path) -> bytes:
+    """Return the bytes of a text of lines.
+
+    Raises
+    ------
+    InputError
+        A line of more bytes than those of any table have: cut into cells it takes ten times its memory.
+    """
+    with path.open("rb") as file:
+        while line := file.readline(_LONGEST_LINE + 1):
+            if len(line) > _LONGEST_LINE and b"\r" not in line:  # which ends lines by itself, too
+                msg = f"{path.name}: a line has more than {_LONGEST_LINE / 1e6:.0f} MB; expected a table"
+                raise InputError(msg)
+    return path.read_bytes()
 
 
 def _guesses(content: bytes) -> list[tuple[float, str, str]]:

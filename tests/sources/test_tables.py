@@ -200,6 +200,12 @@ def test_other_machines_are_refused(path: Any) -> None:
         ("t.csv", b"\n\n", r"t.csv: no rows"),
         ("t.csv", b"id,lon\n", r"t.csv: no rows; expected at least one below the header"),
         ("t.csv", b"id,lon\n1,2,3\n", r"t.csv: row 2 has 3 cells under 2 columns"),
+        ("t.csv", b"id,lon\n" + b"1," * 5_500_000, r"t.csv: a line has more than 10 MB; expected a table"),
+        (
+            "t.csv",
+            ("id,lon\n" + "1," * 5_500_000).encode("utf-16"),
+            r"t.csv: a line has more than 10 MB; expected a table",
+        ),
         ("t.csv", b'id,lon\n"1,2\n', r"t.csv: line 2 cannot be cut into cells: a quotation mark has no pair"),
         ("t.csv", b"id,lon\n" + b"1" * 200_000 + b",2\n", r"t.csv: line 2 .* a cell has more than 131,072 letters"),
         ("t.csv", b"id,lon\n\xff\xff\xff,2\n", r"t.csv: the text is not UTF-8 or GB 18030"),

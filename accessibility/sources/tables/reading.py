@@ -21,7 +21,7 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import Finding, InputError
-from accessibility.sources.decoding import decode_text
+from accessibility.sources.decoding import decode_text, text_bytes
 from accessibility.sources.files import absence, is_file, is_full, no_room, passing_folder
 from accessibility.sources.tables.columns import SHOWN, attributes, cell_text, rows_text
 from accessibility.sources.tables.rows import (
@@ -457,7 +457,7 @@ def _refuse_markup(head: bytes, name: str) -> None:
 
 
 def _csv_rows(path: Path, encoding: str | None, findings: list[Finding]) -> tuple[list[list[str]], str]:
-    text, guessed = decode_text(path.read_bytes(), encoding, path.name)
+    text, guessed = decode_text(text_bytes(path), encoding, path.name)
     findings += guessed
     if "\0" in text and path.suffix.lower() in WORKBOOK_SUFFIXES:
         msg = f"{path.name}: cannot be read as {path.suffix}: it is no workbook, or a damaged one"
