@@ -21,6 +21,7 @@ import accessibility as acc
 from accessibility.errors import InputError
 from accessibility.sources.areas import rows_of_districts
 from accessibility.sources.raster.meaning import report_unit_by_name
+from accessibility.sources.tables.doubts import casts_doubt, is_elsewhere, is_machine, is_named_doubtful
 from accessibility.sources.tables.people import PeopleSpec
 from accessibility.sources.tables.places import PlaceSpec, Role, read_sites
 from accessibility.sources.tables.reading import hold_table, read_table
@@ -346,6 +347,23 @@ def test_rows_of_townships_among_their_villages_are_told(tmp_path: Path, sums: t
             "2 rows have as many people as all other rows of their 乡镇 together: rows 9, 10: are they their sums? "
             "Without them 263 people"
         )
+
+
+def test_a_column_of_townships_may_be_empty(tmp_path: Path) -> None:
+    read, findings = read_people_table(
+        csv(tmp_path, "村名,乡镇,lon,lat,人口", "甲,,100.1,30,1", "乙,,100.2,30,2"), WGS84
+    )
+    assert read["population"].sum() == 3
+    assert "sum-of-others" not in told(findings)
+
+
+def test_no_more_than_the_beginning_of_a_cell_is_asked_for_doubts() -> None:
+    # Over a hundred thousand letters some patterns take half a minute.
+    assert is_named_doubtful("(拟建) " + "城" * 300)
+    assert not is_named_doubtful("(拟" * 60_000 + ")")
+    assert not is_machine("城" * 300 + " ATM")
+    assert not casts_doubt("城" * 300 + "待定")
+    assert not is_elsewhere("线上、" * 60_000 + "柜台")
 
 
 def test_small_numbers_of_a_township_may_add_up_by_chance(tmp_path: Path) -> None:

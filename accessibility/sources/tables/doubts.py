@@ -18,7 +18,7 @@ _SAID = {
     for table in ("remarks", "names", "forms", "years")
     for name, listed in _TOLD[table].items()
 }
-_LONGEST = 200  # letters of a remark
+_LONGEST = 200  # letters that are read of a cell: over long ones some patterns take their square
 
 
 @cache
@@ -26,6 +26,10 @@ def _pattern(what: str) -> re.Pattern[str]:
     """Return one pattern of all that is listed, with the words in angle brackets; made when it is first asked for."""
     patterns = [part for name, listed in _SAID.items() if name.startswith(what) for part in listed]
     return re.compile("|".join(re.sub("<([a-z]+)>", lambda word: _WORDS[word[1]], one) for one in patterns))
+
+
+def _read(text: str) -> str:
+    return plain_words(text[:_LONGEST])
 
 
 def casts_doubt(text: str) -> bool:
@@ -43,7 +47,7 @@ def casts_doubt(text: str) -> bool:
     >>> [casts_doubt(text) for text in ("由两所合并而成", "待遇资格认证", "无障碍", "仅供参考", "暂无", "周末轮值")]
     [False, False, False, False, False, False]
     """
-    plain = plain_words(text)[:_LONGEST]
+    plain = _read(text)
     year = _pattern("years").search(plain)
     return _pattern("remarks").search(plain) is not None or (year is not None and year[1] > day_text()[:4])
 
@@ -56,7 +60,7 @@ def is_named_doubtful(name: str) -> bool:
     >>> [is_named_doubtful(name) for name in ("城西支行（筹）", "城关所旧址", "测试网点", "城西支行（新址）", "老街所")]
     [True, True, True, False, False]
     """
-    return _pattern("names doubtful").search(plain_words(name)) is not None
+    return _pattern("names doubtful").search(_read(name)) is not None
 
 
 def is_elsewhere(text: str) -> bool:
@@ -69,8 +73,12 @@ def is_elsewhere(text: str) -> bool:
     >>> [is_elsewhere(text) for text in ("柜台", "窗口、自助", "社保所", "服务站", "移动公司", "")]
     [False, False, False, False, False, False]
     """
-    parts = [part.strip() for part in re.split("[、,/|+和及]", plain_words(text)) if part.strip()]
-    return bool(parts) and all(_pattern("forms elsewhere").fullmatch(part) or is_machine(part) for part in parts)
+    parts = [part.strip() for part in re.split("[、,/|+和及]", _read(text)) if part.strip()]
+    return (
+        len(parts) > 0
+        and len(text) <= _LONGEST
+        and all(_pattern("forms elsewhere").fullmatch(part) or is_machine(part) for part in parts)
+    )
 
 
 def is_machine(text: str) -> bool:
@@ -84,6 +92,6 @@ def is_machine(text: str) -> bool:
     [True, False, False]
     """
     nowhere, machine, staffed = (
-        _pattern(f"names {what}").search(plain_words(text)) is not None for what in ("nowhere", "machines", "staffed")
+        _pattern(f"names {what}").search(_read(text)) is not None for what in ("nowhere", "machines", "staffed")
     )
     return nowhere or (machine and not staffed)

@@ -31,6 +31,7 @@ _FEW = 0.2  # of the rows
 _BRANCH_NAME = re.compile(r"支行|分理处|营业[部所室]|储蓄所|\bbranch\b", re.IGNORECASE)
 _ELSEWHERE_M = 100.0
 _DOOR = re.compile(r"\d+ ?(号|#|弄|幢|栋)|^\d+ \w{3,}|\w{3,},? \d+$")  # of a house, in an address
+_LONGEST = 200  # letters of an address: over more the pattern takes their square
 _FAR_M = 500.0  # as far as one that was read from a map may be off, and a long yard be wide
 
 
@@ -68,6 +69,8 @@ def _sums(table: pd.DataFrame, people: NDArray[np.float64], source: str) -> list
         texts = table[column].astype(str).str.strip()
         code = pd.factorize(texts.where(texts != ""))[0]
         named = code >= 0
+        if not named.any():
+            continue
         size = np.bincount(code[named])
         together = np.bincount(code[named], weights=people[named])
         several = named & (size[code] > _OTHERS)
@@ -142,7 +145,9 @@ def _namesakes(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
 
 def _same_address(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
     """Return a finding on sites that count and have one address, with its number, at several places."""
-    whole = sites["address"].map(lambda text: _DOOR.search(plain_words(text)) is not None).to_numpy(dtype=bool)
+    whole = (
+        sites["address"].map(lambda text: _DOOR.search(plain_words(text[:_LONGEST])) is not None).to_numpy(dtype=bool)
+    )
     some = sites[sites["open"].to_numpy(dtype=bool) & whole]
     where = [some[name] for name in ("address", "township", "district")]
     shown, count = _apart(some, some.groupby(where, sort=False)["address"], _FAR_M)

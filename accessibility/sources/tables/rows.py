@@ -209,7 +209,7 @@ def are_names(columns: Sequence[str]) -> list[bool]:
     >>> are_names(["乡镇", "村(社区)", "Village name", "sex", "人口", "services"])
     [True, True, True, False, False, False]
     """
-    return [_NAMES.fullmatch(re.sub(r"\(.*\)$", "", plain_words(name)).strip()) is not None for name in columns]
+    return [_NAMES.fullmatch(re.sub(r"\(.{0,200}\)$", "", plain_words(name)).strip()) is not None for name in columns]
 
 
 def without_totals(table: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[Finding]]:
@@ -266,7 +266,7 @@ def _plain(cell: str) -> str:
 def _names_total(word: str) -> bool:
     """Return whether the name of a row says that it is the sum of others, or the first, second, ... of such sums."""
     word = re.sub(r"((?:sub)?total|[合小总]计)\d+$", r"\1", word)
-    word = re.sub(r"\(.*\)$|(?<=[计計])数$|[行栏]$", "", word) or word
+    word = re.sub(r"\(.{0,200}\)$|(?<=[计計])数$|[行栏]$", "", word) or word
     return word in _TOTALS or word.endswith(_TOTAL_ENDINGS) or _WHOLE_DIVISION.fullmatch(word) is not None
 
 
