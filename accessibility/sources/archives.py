@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from accessibility.errors import InputError
 from accessibility.sources.decoding import decode_text
@@ -91,7 +92,7 @@ def _named(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     entries = [(name, entry) for name, entry in entries if not _OF_SYSTEMS.search(name)]
     _refuse(path, [entry for _, entry in entries])
     named = {_NO_LETTERS.sub("_", plain_name(name)): entry for name, entry in entries}
-    if len({name.casefold() for name in named}) < len(entries):
+    if len({normalize("NFC", name).casefold() for name in named}) < len(entries):
         msg = f"{path.name}: files in several folders of it have the same name; expected each once: unpack it"
         raise InputError(msg)
     return named

@@ -347,6 +347,17 @@ def test_who_rides_a_lift_past_a_floor_where_nobody_gets_in_waits_once() -> None
     assert Delays(lift_s=60).seconds(between).tolist() == [30, 30, 0, 60, 0]
 
 
+def test_who_gets_in_where_two_lifts_and_a_street_meet_waits_for_either() -> None:
+    between = Carried(
+        kinds=np.array(["path", "elevator", "path", "elevator", "path"]),
+        edges=np.array([[0, 1], [1, 2], [2, 5], [2, 3], [3, 4]], np.int32),
+        length_m=np.zeros(5),
+        ride_s=np.zeros(5),
+        lifts=np.zeros(5),
+    )
+    assert Delays(lift_s=60).seconds(between).tolist() == [0, 60, 0, 60, 0]
+
+
 def test_streets_drawn_twice_are_there_once(tmp_path: Path) -> None:
     network, _ = read_network(town(tmp_path / "town.osm", plain=True))
     frame = network.to_gdf()
